@@ -1,0 +1,95 @@
+#!/bin/sh
+# Makes the project's environment in .venv, and installs the system packages that are missing where that is
+# possible (Debian, Ubuntu). Says what it does; a second run finds nothing to do.
+set -eu
+cd "$(dirname "$0")/.."
+
+fail() {
+    echo "error: $1" >&2
+    exit 1
+}
+
+suits() { # is this a Python the project runs on, with headers to build evdev and with venv?
+    "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null
+}
+
+find_python() {
+    for python in python3 python3.13 python3.12 python3.11; do
+        if suits "$python"; then
+            echo "$python"
+            return
+        fi
+    done
+}
+
+library() { # is this shared library installed?
+    { ldconfig -p 2>/dev/null || /sbin/ldconfig -p; } | grep -q "$1"
+}
+
+missing_packages() {
+    command -v Xvfb >/dev/null || echo xvfb
+    command -v openbox >/dev/null || echo openbox
+    command -v xset >/dev/null && command -v xrandr >/dev/null || echo x11-xserver-utils
+    command -v setxkbmap >/dev/null && command -v xkbcomp >/dev/null || echo x11-xkb-utils
+    command -v cc >/dev/null || echo gcc
+    [ -e /usr/include/linux/input.h ] || echo linux-libc-dev
+    [ -e /usr/include/stdlib.h ] || echo libc6-dev
+    library libGL.so.1 || echo libgl1
+    library libglib-2.0.so.0 || echo libglib2.0-0
+    library libXi.so.6 || echo libxi6
+    library libXtst.so.6 || echo libxtst6
+    python=$(find_python)
+    if [ -n "$python" ]; then
+        version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+        "$python" -c 'import ensurepip, venv' 2>/dev/null || echo "python$version-venv"
+        "$python" -c 'import os, sysconfig as s, sys; sys.exit(not os.path.exists(s.get_paths()["include"] + "/Python.h"))' ||
+            echo "python$version-dev"
+    else
+        echo python3-venv python3-dev
+    fi
+}
+
+install_system_packages() {
+    missing=$(missing_packages | tr '\n' ' ')
+    [ -n "$missing" ] || return 0
+    if ! command -v apt-get >/dev/null; then
+        fail "found no $missing, expected them installed; install what your system calls them and run make again"
+    fi
+    if [ "$(id -u)" = 0 ]; then
+        as_root=""
+    elif sudo -n true 2>/dev/null; then
+        as_root="sudo"
+    else
+        fail "found no $missing, expected them installed; run: sudo apt-get install $missing"
+    fi
+    echo "installing system packages: $missing"
+    log=$(mktemp)
+    # shellcheck disable=SC2086 # a list of words
+    if ! { $as_root apt-get update && $as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y --no-install-recommends $missing; } >"$log" 2>&1; then
+        tail -n 20 "$log" >&2
+        fail "found no way to install $missing, expected apt-get to; install them and run make again"
+    fi
+    rm -f "$log"
+}
+
+install_python_packages() {
+    stamp=.venv/installed
+    wanted=$(cat pyproject.toml constraints.txt | cksum)
+    if [ -x .venv/bin/python ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
+        return 0
+    fi
+    python=$(find_python)
+    [ -n "$python" ] || fail "found no Python 3.11 to 3.13, expected one; install python3.12 and run make again"
+    echo "making the environment in .venv with $("$python" --version) (several minutes the first time)"
+    suits .venv/bin/python || rm -rf .venv
+    [ -x .venv/bin/python ] || "$python" -m venv .venv
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo,dev]' ||
+        fail "found pip unable to install the packages, expected it to (see above); check the network and run make again"
+    echo "$wanted" >"$stamp"
+}
+
+if [ "$(uname -s)" = Linux ]; then
+    install_system_packages
+fi
+install_python_packages
