@@ -1,0 +1,321 @@
+"""A recording: one folder of numpy arrays and a `meta.json`; this is its reader (the writer is beside it).
+
+The reader trusts nothing: what is in the folder may be cut off, damaged or made by somebody hostile. It
+never loads pickles, follows no link out of the folder, maps the frames instead of loading them, and cuts
+all arrays to the same length without changing the files.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from agent.actions import ActionSet
+from agent.errors import TwoframeError, raise_if_any
+from agent.frames import Box, FrameSpec, contract_patterns, prepare
+from agent.keys import key as named_key
+
+FORMAT_VERSION = 1
+KEY_EVENT = np.dtype([("time_ns", "<i8"), ("key", "u1"), ("down", "?")])
+MAX_JSON_BYTES = 4_000_000
+MAX_FPS = 1000.0
+PERSON = 1  # in control.npy
+AGENT = 0
+
+Source = Literal["demonstration", "rollout"]
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """What `meta.json` holds. `keys` are the watched keys, the columns of `keys.npy`."""
+
+    frame: FrameSpec
+    keys: tuple[str, ...]
+    actions: ActionSet
+    fps: float
+    window: str | None
+    region: Box
+    source: Source
+    started_utc: str
+    versions: dict[str, str]
+    pixels: str
+    complete: bool = False
+
+    def __post_init__(self) -> None:
+        problems = []
+        if not (math.isfinite(self.fps) and 0 < self.fps <= MAX_FPS):
+            problems.append(f"fps: found {self.fps}, expected more than 0 and at most {MAX_FPS:g}")
+        if not set(self.actions.keys) <= set(self.keys):
+            problems.append("keys: found actions on keys that are not watched, expected watched ones")
+        if len(set(self.keys)) < len(self.keys) or not 1 <= len(self.keys) <= 255:
+            problems.append(f"keys: found {len(self.keys)}, expected 1 to 255, each once")
+        if self.source not in ("demonstration", "rollout"):
+            problems.append(f"source: found {self.source!r}, expected demonstration or rollout")
+        raise_if_any(problems)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "format_version": FORMAT_VERSION,
+            "frame": self.frame.to_json(),
+            "keys": list(self.keys),
+            "actions": self.actions.to_json(),
+            "fps": self.fps,
+            "window": self.window,
+            "region": self.region.to_json(),
+            "source": self.source,
+            "started_utc": self.started_utc,
+            "versions": self.versions,
+            "pixels": self.pixels,
+            "complete": self.complete,
+        }
+
+    @classmethod
+    def from_json(cls, value: Any) -> "Meta":
+        """Raises `TwoframeError` for anything that `to_json` cannot have written."""
+        check_version(value, "recording", FORMAT_VERSION)
+        typed = {
+            "keys": list,
+            "fps": (int, float),
+            "window": (str, type(None)),
+            "source": str,
+            "started_utc": str,
+            "versions": dict,
+            "pixels": str,
+            "complete": bool,
+        }
+        check_types(value, typed)
+        if not all(isinstance(key, str) and named_key(key).name == key for key in value["keys"]):
+            raise TwoframeError("keys: found something that is not the name of a key, expected names")
+        return cls(
+            frame=FrameSpec.from_json(value.get("frame")),
+            keys=tuple(value["keys"]),
+            actions=ActionSet.from_json(value.get("actions")),
+            fps=float(value["fps"]),
+            window=value["window"],
+            region=Box.from_json(value.get("region")),
+            source=value["source"],
+            started_utc=value["started_utc"],
+            versions={str(name): str(version) for name, version in value["versions"].items()},
+            pixels=value["pixels"],
+            complete=value["complete"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One recording, opened. All arrays but `key_events` have the same length T.
+
+    frames (T, H, W, C) uint8, mapped read-only; captured_ns (T,) int64, increasing, from the start of the
+    recording; keys (T, K) bool; key_events (E,) of `KEY_EVENT`; control (T,) uint8 or None;
+    probabilities (T, A) float32 or None. `problems` says in words what a cut-off recording lacks.
+    """
+
+    folder: Path
+    meta: Meta
+    frames: npt.NDArray[np.uint8]
+    captured_ns: npt.NDArray[np.int64]
+    keys: npt.NDArray[np.bool_]
+    key_events: npt.NDArray[Any]
+    control: npt.NDArray[np.uint8] | None
+    probabilities: npt.NDArray[np.float32] | None
+    problems: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.captured_ns)
+
+    @property
+    def duration_s(self) -> float:
+        """From the first frame to the last, gaps included."""
+        return float(self.captured_ns[-1] - self.captured_ns[0]) / 1e9 if len(self) > 1 else 0.0
+
+    @property
+    def median_spacing_ns(self) -> int:
+        """Of neighbouring frames; 0 where there are fewer than two."""
+        return int(np.median(np.diff(self.captured_ns))) if len(self) > 1 else 0
+
+    def gap_before(self) -> npt.NDArray[np.bool_]:
+        """(T,) bool: whether a gap lies before frame t, a spacing of more than twice the median; t=0 always."""
+        result = np.ones(len(self), np.bool_)
+        result[1:] = np.diff(self.captured_ns) > 2 * self.median_spacing_ns
+        return result
+
+    def held_at(self, times_ns: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """(n, K) bool: the keys held at increasing `times_ns`, from the events."""
+        return held_at(self.key_events, times_ns, len(self.meta.keys))
+
+    @classmethod
+    def open(cls, folder: Path) -> "Recording":
+        """Raises `TwoframeError` if `folder` is no recording or is damaged beyond a cut."""
+        try:
+            return _open(folder)
+        except OSError as error:
+            raise TwoframeError(f"{folder}: found {error.strerror or error}, expected a recording") from None
+
+
+def _open(folder: Path) -> Recording:
+    if not (folder / "meta.json").is_file():
+        raise TwoframeError(f"{folder}: found no meta.json, expected a recording made by collect")
+    try:
+        meta = Meta.from_json(read_json(folder / "meta.json"))
+    except TwoframeError as error:
+        raise TwoframeError(f"{folder / 'meta.json'}: {error}") from None
+    k, a = len(meta.keys), len(meta.actions)
+    required: dict[str, tuple[Any, tuple[int, ...]]] = {
+        "frames": (np.uint8, meta.frame.shape),
+        "captured_ns": ("<i8", ()),
+        "keys": (np.bool_, (k,)),
+    }
+    optional: dict[str, tuple[Any, tuple[int, ...]]] = {
+        "control": (np.uint8, ()),
+        "probabilities": ("<f4", (a,)),
+    }
+    arrays, problems = {}, []
+    for name, (dtype, row) in (required | optional).items():
+        path = folder / f"{name}.npy"
+        if name in optional and not path.exists() and not path.is_symlink():
+            continue
+        arrays[name], lost = _mapped(path, np.dtype(dtype), row)
+        problems += [lost] if lost else []
+    events, lost = _mapped(folder / "key_events.npy", KEY_EVENT, ())
+    problems += [lost] if lost else []
+
+    t = min(len(array) for array in arrays.values())
+    for name, array in arrays.items():
+        if len(array) > t:
+            problems.append(f"{name}.npy: found {len(array)} rows, used {t}")
+        arrays[name] = array[:t]
+    if not meta.complete:
+        problems.append("the recorder did not end in order: at most the last second is lost")
+    captured_ns = np.array(arrays["captured_ns"])
+    if t and (captured_ns[0] < 0 or (np.diff(captured_ns) <= 0).any()):
+        raise TwoframeError(f"{folder}/captured_ns.npy: found times that do not increase, expected increasing ones")
+    events = np.array(events)
+    if (events["key"] >= k).any() or (np.diff(events["time_ns"]) < 0).any():
+        raise TwoframeError(f"{folder}/key_events.npy: found unknown keys or times that go back; delete the recording")
+    control = arrays.get("control")
+    if control is not None and (control > PERSON).any():
+        raise TwoframeError(f"{folder}/control.npy: found values over 1, expected 0 (agent) or 1 (person)")
+    return Recording(
+        folder=folder,
+        meta=meta,
+        frames=arrays["frames"],
+        captured_ns=captured_ns,
+        keys=np.array(arrays["keys"]),
+        key_events=events,
+        control=None if control is None else np.array(control),
+        probabilities=None if "probabilities" not in arrays else np.array(arrays["probabilities"]),
+        problems=tuple(problems),
+    )
+
+
+def _mapped(path: Path, dtype: np.dtype[Any], row: tuple[int, ...]) -> tuple[npt.NDArray[Any], str | None]:
+    """The array in `path` as far as the file reaches, mapped read-only, and what it lacks.
+
+    Its header must announce `dtype` and rows of shape `row`; only plain version 1 headers are read.
+    """
+    if path.is_symlink() or not path.is_file():
+        raise TwoframeError(f"{path}: found no plain file, expected an array; copy the whole recording again")
+    expected = f"expected {dtype} (T, {', '.join(map(str, row))})"
+    with path.open("rb") as file:
+        try:
+            version = np.lib.format.read_magic(file)
+            if version != (1, 0):
+                raise ValueError(f"npy version {version}")
+            shape, fortran, found = np.lib.format.read_array_header_1_0(file)
+        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError, EOFError) as error:
+            found_text = str(error).splitlines()[0][:80] if str(error) else type(error).__name__
+            raise TwoframeError(f"{path}: found no readable header ({found_text}), {expected}") from None
+        offset = file.tell()
+        size = file.seek(0, 2)
+    if found != dtype or fortran or len(shape) != 1 + len(row) or tuple(shape[1:]) != row or shape[0] < 0:
+        raise TwoframeError(f"{path}: found {str(found)[:80]} {str(shape)[:80]}, {expected}; record again")
+    row_bytes = dtype.itemsize * math.prod(row)
+    held = min(shape[0], (size - offset) // row_bytes)
+    lost = f"{path.name}: found {held} of {shape[0]} rows in the file" if held < shape[0] else None
+    if held == 0:
+        return np.empty((0, *row), dtype), lost
+    return np.memmap(path, dtype, "r", offset, (held, *row)), lost
+
+
+def held_at(events: npt.NDArray[Any], times_ns: npt.NDArray[np.int64], keys: int) -> npt.NDArray[np.bool_]:
+    """(n, keys) bool: which keys are down at each of the `times_ns`, by `events` (E,) of `KEY_EVENT` in time order."""
+    held = np.zeros((len(times_ns), keys), np.bool_)
+    for k in range(keys):
+        own = events[events["key"] == k]
+        last = np.searchsorted(own["time_ns"], times_ns, side="right") - 1
+        held[:, k] = (last >= 0) & own["down"][last] if len(own) else False
+    return held
+
+
+def find_recordings(paths: Iterable[Path]) -> list[Path]:
+    """Each path itself if it is a recording, else the recordings directly in it, by name.
+
+    Raises `TwoframeError` for a path with neither.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if (path / "meta.json").exists():
+            inside = [path]
+        elif path.is_dir():
+            inside = sorted(child for child in path.iterdir() if (child / "meta.json").exists())
+        else:
+            inside = []
+        if not inside:
+            raise TwoframeError(
+                f"{path}: found no recording, expected a folder made by collect, or one that holds such"
+            )
+        found += [folder for folder in inside if folder not in found]
+    return found
+
+
+def pixels_digest(specs: Sequence[FrameSpec]) -> str:
+    """A digest of the contract's patterns prepared by all `specs` in turn: equal on machines that see alike."""
+    digest = hashlib.sha256()
+    for image in contract_patterns():
+        for spec in specs:
+            image = prepare(image, spec)
+        digest.update(image.tobytes())
+    return digest.hexdigest()
+
+
+def read_json(path: Path) -> Any:
+    """The JSON in a plain file of at most 4 MB. Raises `TwoframeError` for anything else."""
+    if path.is_symlink() or not path.is_file():
+        raise TwoframeError("found no plain file, expected JSON")
+    with path.open("rb") as file:
+        content = file.read(MAX_JSON_BYTES + 1)
+    if len(content) > MAX_JSON_BYTES:
+        raise TwoframeError(f"found more than {MAX_JSON_BYTES} bytes, expected a short file")
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise TwoframeError(f"found no JSON ({str(error)[:80]}), expected what twoframe wrote") from None
+
+
+def check_version(value: Any, what: str, version: int) -> None:
+    """Raise `TwoframeError` unless `value` is an object of this format version."""
+    found = value.get("format_version") if isinstance(value, dict) else None
+    if type(found) is not int or found != version:
+        newer = "; install a newer twoframe" if type(found) is int and found > version else ""
+        raise TwoframeError(f"found format version {str(found)[:20]}, expected {version} of a {what}{newer}")
+
+
+def check_types(value: dict[str, Any], typed: dict[str, Any]) -> None:
+    """Raise one `TwoframeError` for all the entries of `value` that are missing or of another type."""
+    wrong = [
+        name
+        for name, kind in typed.items()
+        if not isinstance(value.get(name), kind) or (kind is not bool and isinstance(value.get(name), bool))
+    ]
+    raise_if_any(f"{name}: found {str(value.get(name))[:40]!r}, expected another type" for name in wrong)
+
+
+def completed(meta: Meta) -> Meta:
+    """`meta` of a recording that ended in order."""
+    return replace(meta, complete=True)
