@@ -1,0 +1,51 @@
+"""The one live line that a person watches while a command works; it never delays the work."""
+
+import threading
+import time
+from collections.abc import Callable
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+
+def say(console: Console, text: str) -> None:
+    """One line, as it is: never wrapped, never taken for markup."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+class LiveLine:
+    """Shows `render()` in place four times a second on a terminal, elsewhere as a plain line every `plain_s`.
+
+    A thread of its own writes, so that a slow terminal holds up nothing. A context manager; the last state
+    stays on the screen.
+    """
+
+    def __init__(self, render: Callable[[], str], console: Console, plain_s: float = 10.0) -> None:
+        self._render = render
+        self._console = console
+        self._plain_s = plain_s
+        self._done = threading.Event()
+        self._live = Live(
+            console=console, get_renderable=lambda: Text(self._render(), no_wrap=True), refresh_per_second=4
+        )
+        self._plain = threading.Thread(target=self._print_plain, name="live line", daemon=True)
+
+    def note(self, text: str) -> None:
+        """Something worth a line that stays, above the live one."""
+        say(self._console, text)
+
+    def _print_plain(self) -> None:
+        due_s = time.monotonic() + self._plain_s
+        while not self._done.wait(max(0.0, due_s - time.monotonic())):
+            self.note(self._render())
+            due_s += self._plain_s
+
+    def __enter__(self) -> "LiveLine":
+        (self._live if self._console.is_terminal else self._plain).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        if self._console.is_terminal:
+            self._live.stop()

@@ -1,0 +1,90 @@
+"""What the command lines share: where the game is, the hotkeys, sizes, and what Ctrl-C means."""
+
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from types import FrameType
+
+from agent.actions import ActionSet
+from agent.errors import TwoframeError, UsageError
+from agent.frames import Box
+from agent.keys import key as named_key
+from agent.window import FixedRegion, GameWindow, Target
+
+
+@dataclass(frozen=True, slots=True)
+class Hotkeys:
+    """The keys that steer a command while the game has the focus."""
+
+    pause: str = "f9"
+    takeover: str = "f8"
+    quit: str = "f10"
+
+    @classmethod
+    def parse(cls, texts: Sequence[str], actions: ActionSet) -> "Hotkeys":
+        """From `pause=f9 takeover=f8 quit=f10`, any of them. Raises `TwoframeError` for a key of the action set."""
+        names = [field.name for field in fields(cls)]
+        given = {}
+        for text in texts:
+            name, equals, key = text.partition("=")
+            if name not in names or not equals:
+                raise TwoframeError(f"--hotkeys: found {text!r}, expected {'=KEY, '.join(names)}=KEY")
+            given[name] = named_key(key).name
+        hotkeys = cls(**given)
+        chosen = [getattr(hotkeys, name) for name in names]
+        if len(set(chosen)) < len(chosen):
+            raise TwoframeError(f"--hotkeys: found {', '.join(chosen)}, expected three different keys")
+        if taken := [key for key in chosen if key in actions.keys]:
+            raise TwoframeError(
+                f"--hotkeys: found {', '.join(taken)} in the actions too, expected other keys; "
+                "choose with --hotkeys pause=KEY takeover=KEY quit=KEY"
+            )
+        return hotkeys
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return tuple(getattr(self, field.name) for field in fields(self))
+
+
+def size(text: str) -> tuple[int, int]:
+    """Width and height of `160x120`. Raises `TwoframeError`."""
+    width, x, height = text.partition("x")
+    if not (x and width.isdecimal() and height.isdecimal()):
+        raise TwoframeError(f"--size: found {text!r}, expected WIDTHxHEIGHT such as 160x120")
+    return int(width), int(height)
+
+
+def check_one_place(window: str | None, region: str | None) -> None:
+    """Raise `UsageError` for a window and a region together."""
+    if window is not None and region is not None:
+        raise UsageError("found --window and --region, expected one of them; leave one out")
+
+
+def open_target(window: str | None, region: Box | None) -> Target:
+    """The window with that title, or the region. Raises `TwoframeError` if there is no such window."""
+    if window is not None:
+        return GameWindow(window)
+    if region is None:
+        raise UsageError("found neither --window nor --region, expected where the game is; name its window's title")
+    return FixedRegion(region)
+
+
+@contextmanager
+def ending_signals(end: Callable[[], None]) -> Iterator[None]:
+    """Inside, Ctrl-C and SIGTERM call `end` instead of breaking in; a second one breaks in as ever."""
+    taken = [signal.SIGINT, signal.SIGTERM]
+    before = {number: signal.getsignal(number) for number in taken}
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        end()
+        for taken_number, handler in before.items():
+            signal.signal(taken_number, handler)
+
+    for number in taken:
+        signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,1 @@
+"""Recording what a person sees and presses, and looking after the recordings."""

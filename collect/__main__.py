@@ -1,0 +1,7 @@
+"""`python -m collect` is `collect`."""
+
+import sys
+
+from collect.cli import main
+
+sys.exit(main())

@@ -1,0 +1,192 @@
+"""`collect OUT --window TITLE --keys left=a forward=w right=d`: record the screen and the keys of a game."""
+
+import gc
+import math
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+
+from agent.actions import ActionSet
+from agent.errors import TwoframeError, UsageError, run_command, usage
+from agent.frames import Box, Color, FrameSpec
+from agent.journal import Journal
+from agent.key_log import KeyLog
+from agent.keyboard import KeyEvent, KeyListener
+from agent.live_line import LiveLine, say
+from agent.options import Hotkeys, check_one_place, ending_signals, open_target, size
+from agent.pacing import Pacer
+from agent.recording import MAX_FPS, Meta, Recording, pixels_digest
+from agent.recording_writer import RecordingWriter, require_new_folder
+from agent.screen import Screen
+from agent.switches import Switches
+from agent.versions import versions
+from agent.window import Target
+from collect.recorder import Progress, Recorder
+from collect.summary import live_text, receipt, summary
+
+DESCRIPTION = """Record a game while you play it: its picture and the keys you hold.
+
+Start the game, then type for instance
+
+    collect runs/monday --window "My Game" --keys left=a forward=w right=d
+
+and play. F9 pauses and goes on, F10 or Ctrl-C ends. Recording also pauses while the game's window does not
+have the focus. Only the keys named with --keys are ever stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class CollectOptions:
+    out: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")] = None
+    """New folder for the recording; an existing one is never overwritten."""
+    window: Annotated[str | None, tyro.conf.arg(metavar="TITLE")] = None
+    """Title of the game's window, or a part of it that no other window has."""
+    region: Annotated[str | None, tyro.conf.arg(metavar="LEFT,TOP,WIDTH,HEIGHT")] = None
+    """Instead of a window: a fixed part of the screen, in pixels. Keys then count whatever has the focus."""
+    keys: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=KEY")] = ("left=a", "forward=w", "right=d")
+    """The actions to learn, each with its key, its keys (jump=w+space) or none (rest=)."""
+    default: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
+    """The action when no key is held: the one without keys, else the middle one, unless named here."""
+    fps: Annotated[float, tyro.conf.arg(metavar="HZ")] = 20.0
+    """Frames a second; `play` will decide as often."""
+    size: Annotated[str, tyro.conf.arg(metavar="WIDTHxHEIGHT")] = "160x120"
+    """Size of the stored frames. `train --size` can make them smaller later, never larger."""
+    crop: Annotated[str | None, tyro.conf.arg(metavar="LEFT,TOP,WIDTH,HEIGHT")] = None
+    """Part of the window to record, in pixels of the window. Leave out what shows the keys (a steering bar)."""
+    color: Color = "gray"
+    """Store gray or rgb frames."""
+    duration_s: Annotated[float | None, tyro.conf.arg(metavar="S")] = None
+    """Seconds of play to record, pauses not counted. Without it: until F10 or Ctrl-C."""
+    countdown_s: Annotated[float, tyro.conf.arg(metavar="S")] = 3.0
+    """Seconds before recording starts, to click into the game."""
+    hotkeys: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=KEY")] = ()
+    """Other hotkeys, e.g. pause=f7 quit=f12."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The options of one recording, read and found sound."""
+
+    out: Path
+    actions: ActionSet
+    hotkeys: Hotkeys
+    size: tuple[int, int]
+    crop: Box | None
+    region: Box | None
+
+    @classmethod
+    def of(cls, options: CollectOptions) -> "Plan":
+        """Raises `UsageError` for what cannot be meant, before anything is opened."""
+        with usage():
+            if options.out is None:
+                raise UsageError("OUT: found nothing, expected a new folder for the recording; see collect --help")
+            check_one_place(options.window, options.region)
+            if options.window is None and options.region is None:
+                raise UsageError("found neither --window nor --region, expected where the game is; see collect --help")
+            if not 0 < options.fps <= MAX_FPS:
+                raise UsageError(f"--fps: found {options.fps:g}, expected more than 0 and at most {MAX_FPS:g}")
+            if options.countdown_s < 0 or (options.duration_s is not None and options.duration_s <= 0):
+                raise UsageError("--duration-s, --countdown-s: found a negative time, expected seconds")
+            actions = ActionSet.parse(options.keys, options.default)
+            if not actions.keys:
+                raise UsageError("--keys: found no key, expected at least one; name them like left=a")
+            plan = cls(
+                out=options.out,
+                actions=actions,
+                hotkeys=Hotkeys.parse(options.hotkeys, actions),
+                size=size(options.size),
+                crop=Box.parse(options.crop, "--crop") if options.crop else None,
+                region=Box.parse(options.region, "--region") if options.region else None,
+            )
+            FrameSpec(*plan.size, options.color)
+        return plan
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    def command() -> int:
+        options = tyro.cli(CollectOptions, prog="collect", description=DESCRIPTION, args=argv)
+        return collect(options, Plan.of(options), Console(stderr=False))
+
+    return run_command(command)
+
+
+def collect(options: CollectOptions, plan: Plan, console: Console) -> int:
+    """Record one game into `plan.out`. Raises `TwoframeError`; what was recorded till then is on disk."""
+    require_new_folder(plan.out)
+    switches = Switches()
+    with ExitStack() as stack:
+        target = open_target(options.window, plan.region)
+        screen = stack.enter_context(Screen())
+        box = target.look().box
+        if not screen.holds(box):
+            raise TwoframeError(
+                f"{'--region' if target.title is None else 'window'}: found {box}, expected a place wholly on the "
+                f"screen ({screen.bounds}); move or shrink it"
+            )
+        spec = FrameSpec(*plan.size, options.color, plan.crop, (box.width, box.height) if plan.crop else None)
+        screen.grab(box)  # the first grab sets mss up
+
+        key_log = KeyLog()
+        keys = (*plan.actions.keys, plan.hotkeys.pause, plan.hotkeys.quit)
+        listener = stack.enter_context(KeyListener(keys, lambda event: _hear(event, plan.hotkeys, switches, key_log)))
+        key_log.held_at_start(listener.held_at_start & set(plan.actions.keys))
+        stack.enter_context(ending_signals(switches.end))
+        _countdown(options.countdown_s, switches, console)
+        if switches.ended:
+            raise TwoframeError("found the recording ended before it began, expected some play; start it again")
+
+        writer = RecordingWriter(plan.out, _meta(options, plan, target, spec, box))
+        journal = stack.enter_context(Journal(writer, plan.actions))
+        progress = Progress()
+        line = LiveLine(lambda: live_text(progress, journal, plan.actions), console)
+        pacer = Pacer(options.fps)
+        recorder = Recorder(target, screen, spec, journal, key_log, listener, pacer, switches, progress, line.note)
+        say(
+            console,
+            f"recording {target.title or f'the region {box}'} at {options.fps:g} fps, {spec}; "
+            f"{plan.hotkeys.pause} pauses, {plan.hotkeys.quit} or Ctrl-C ends",
+        )
+        gc.freeze()  # what lives till the end need not be looked through again between frames
+        with line:
+            recorder.run(options.duration_s)
+        journal.close()
+    recording = Recording.open(plan.out)
+    for text in (*summary(recording, progress, journal, options.fps), *receipt(recording)):
+        say(console, text)
+    return 0
+
+
+def _hear(event: KeyEvent, hotkeys: Hotkeys, switches: Switches, key_log: KeyLog) -> None:
+    """Called by the listener's thread for each change of a watched key or a hotkey."""
+    if event.key in hotkeys.keys:
+        switches.hear(event, hotkeys)
+    else:
+        key_log.heard(event)
+
+
+def _countdown(seconds: float, switches: Switches, console: Console) -> None:
+    end_s = time.monotonic() + seconds
+    while (left_s := end_s - time.monotonic()) > 0 and not switches.ended:
+        say(console, f"recording starts in {math.ceil(left_s)} s: click into the game")
+        time.sleep(min(1.0, left_s))
+
+
+def _meta(options: CollectOptions, plan: Plan, target: Target, spec: FrameSpec, box: Box) -> Meta:
+    return Meta(
+        frame=spec,
+        keys=plan.actions.keys,
+        actions=plan.actions,
+        fps=options.fps,
+        window=target.title,
+        region=box,
+        source="demonstration",
+        started_utc=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        versions=versions(["mss", "pynput"]),
+        pixels=pixels_digest([spec]),
+    )

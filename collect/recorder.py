@@ -1,0 +1,122 @@
+"""The recorder's loop: grab on absolute deadlines, prepare, hand over; pause when the game is not looked at."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from agent.frames import Box, FrameSpec, Image, prepare
+from agent.journal import Journal
+from agent.key_log import KeyLog
+from agent.keyboard import KeyListener
+from agent.pacing import Pacer
+from agent.screen import Screen
+from agent.switches import Switches
+from agent.window import State as WindowState
+from agent.window import Target
+
+State = WindowState | Literal["paused", "off screen"]
+
+
+@dataclass(slots=True)
+class Progress:
+    """What the recorder did so far, for the live line and the summary. Written by the loop alone."""
+
+    ticks: int = 0
+    late: int = 0
+    recorded_s: float = 0.0
+    paused_for: str | None = None
+    longest_ms: dict[str, float] = field(default_factory=lambda: {"capture": 0.0, "prepare": 0.0})
+
+
+class Recorder:
+    """Records `target` until `switches.ended`, the window closes, or `duration_s` of play are recorded.
+
+    A frame is handed over only when the next look still finds the game focused: nothing that covered it for
+    a moment, and no key typed elsewhere, gets into the recording. `say` gets what deserves a line.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        screen: Screen,
+        spec: FrameSpec,
+        journal: Journal,
+        key_log: KeyLog,
+        listener: KeyListener,
+        pacer: Pacer,
+        switches: Switches,
+        progress: Progress,
+        say: Callable[[str], None],
+    ) -> None:
+        self._target = target
+        self._screen = screen
+        self._spec = spec
+        self._journal = journal
+        self._key_log = key_log
+        self._pacer = pacer
+        self._switches = switches
+        self._listener = listener
+        self._unconfirmed: tuple[Image, int] | None = None
+        self._progress = progress
+        self._say = say
+
+    def run(self, duration_s: float | None) -> None:
+        """Raises `TwoframeError` if the display goes away or the disk is full; what came before is handed over."""
+        self._pacer.restart()
+        spent_ns = last_ns = 0
+        start_ns = time.perf_counter_ns()
+        while not self._switches.ended and (duration_s is None or spent_ns < duration_s * 1e9):
+            self._pacer.wait()
+            now_ns = time.perf_counter_ns() - start_ns
+            view = self._target.look()
+            state: State = view.state if not self._switches.paused or view.state == "closed" else "paused"
+            if state == "focused" and not self._screen.holds(view.box):
+                state = "off screen"
+            self._switches.focused = view.state == "focused"
+            if state == "closed":
+                self._say("the window was closed: the recording ends here")
+                break
+            self._settle(state, start_ns, now_ns)
+            if state != "focused":
+                last_ns = now_ns
+                continue
+            spent_ns += now_ns - last_ns
+            last_ns = now_ns
+            self._grab(view.box, start_ns)
+            self._progress.recorded_s = spent_ns / 1e9
+            self._progress.ticks, self._progress.late = self._pacer.ticks, self._pacer.late
+            if error := self._journal.error or self._listener.error:
+                raise error
+        now_ns = time.perf_counter_ns() - start_ns
+        if self._target.look().state == "focused":
+            self._settle("focused", start_ns, now_ns)
+
+    def _settle(self, state: State, start_ns: int, now_ns: int) -> None:
+        """Hand over what is waiting, or drop it if the game was left meanwhile."""
+        confirmed = self._unconfirmed if state == "focused" else None
+        if state == "focused":
+            changes = self._key_log.confirm(now_ns + start_ns)
+            if self._progress.paused_for:
+                self._say("recording again")
+        else:
+            changes = self._key_log.discard(now_ns + start_ns)
+            if self._progress.paused_for != state:
+                self._say(f"recording pauses: the window is {state}" if state != "paused" else "recording pauses")
+        for change in changes:
+            self._journal.event(change.time_ns - start_ns, change.key, change.down)
+        if confirmed:  # after its events: the journal's thread may take what is there at any moment
+            self._journal.frame(*confirmed)
+        self._unconfirmed = None
+        self._progress.paused_for = None if state == "focused" else state
+        self._journal.settle(now_ns)
+
+    def _grab(self, box: Box, start_ns: int) -> None:
+        begun_ns = time.perf_counter_ns()
+        image = self._screen.grab(box)
+        grabbed_ns = time.perf_counter_ns()
+        frame = prepare(image, self._spec)
+        longest = self._progress.longest_ms
+        longest["capture"] = max(longest["capture"], (grabbed_ns - begun_ns) / 1e6)
+        longest["prepare"] = max(longest["prepare"], (time.perf_counter_ns() - grabbed_ns) / 1e6)
+        self._unconfirmed = (frame, begun_ns - start_ns)

@@ -1,0 +1,100 @@
+"""What a person is told of a recording: the live line, the summary with its warnings, the receipt."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from agent.actions import ActionSet
+from agent.journal import Journal
+from agent.recording import Recording
+from collect.recorder import Progress
+
+RARE_SHARE = 0.02
+
+
+def live_text(progress: Progress, journal: Journal, actions: ActionSet) -> str:
+    """Time, frames, measured rate, late and dropped frames, size on disk, share of each action, paused or not."""
+    counts = journal.action_counts()
+    rate_hz = journal.frames / progress.recorded_s if progress.recorded_s > 1 else 0.0
+    state = f"paused ({progress.paused_for})" if progress.paused_for else "recording"
+    return (
+        f"{state} {clock(progress.recorded_s)}  {journal.frames} frames  {rate_hz:.1f} fps  late {progress.late}  "
+        f"dropped {journal.dropped}  {megabytes(journal.size_bytes)}  {shares(actions.names, counts)}"
+    )
+
+
+def summary(recording: Recording, progress: Progress, journal: Journal, fps: float) -> list[str]:
+    """What was recorded, how evenly, what is wrong with it, and the next command to type."""
+    counts = action_counts(recording)
+    lines = [describe(recording), f"balance: {shares(recording.meta.actions.names, counts)}"]
+    lines += warnings(recording, counts)
+    if progress.late or journal.dropped:
+        worst = {**progress.longest_ms, "disk": journal.longest_flush_s * 1000}
+        lines.append(
+            f"warning: {progress.late} of {progress.ticks} frames late by more than a period at {fps:g} fps, "
+            f"{journal.dropped} dropped; longest: {', '.join(f'{name} {ms:.0f} ms' for name, ms in worst.items())}; "
+            "a lower --fps or a smaller --region helps"
+        )
+    return lines
+
+
+def receipt(recording: Recording) -> list[str]:
+    """Which files were written and which keys are in them; and what to type next."""
+    files = ", ".join(f"{path.name} {megabytes(path.stat().st_size)}" for path in sorted(recording.folder.iterdir()))
+    used = sorted({recording.meta.keys[k] for k in recording.key_events["key"]})
+    return [
+        f"written to {recording.folder}: {files}",
+        f"keys in it: {', '.join(used) or 'none'} ({len(recording.key_events)} events); no other key, no sound "
+        "and nothing outside the recorded picture was stored",
+        f"next: train {recording.folder} --out POLICY",
+    ]
+
+
+def describe(recording: Recording) -> str:
+    """Frames, duration, rate with its spread, gaps."""
+    gaps = int(recording.gap_before()[1:].sum()) if len(recording) else 0
+    spread = ""
+    if len(recording) > 1:
+        spacing_ms = np.diff(recording.captured_ns) / 1e6
+        low, high = np.percentile(spacing_ms, [1, 99])
+        spread = f", {1000 / np.median(spacing_ms):.1f} fps (spacing {low:.1f} to {high:.1f} ms)"
+    return (
+        f"{recording.folder}: {len(recording)} frames {recording.meta.frame}, "
+        f"{clock(recording.duration_s)}{spread}, {gaps} gap{'s' * (gaps != 1)}"
+    )
+
+
+def warnings(recording: Recording, counts: npt.NDArray[np.int64]) -> list[str]:
+    """What makes a recording hard to learn from."""
+    if not len(recording):
+        return ["warning: found no frames, expected some play; was the game focused?"]
+    if not len(recording.key_events):
+        return ["warning: found no key pressed in the whole recording; are these the game's keys?"]
+    return [
+        f"warning: {name} is {count / len(recording):.1%} of the frames; under {RARE_SHARE:.0%} it is hardly learned"
+        for name, count in zip(recording.meta.actions.names, counts, strict=True)
+        if count < RARE_SHARE * len(recording)
+    ]
+
+
+def action_counts(recording: Recording) -> npt.NDArray[np.int64]:
+    """(A,) int64: frames of each action."""
+    actions = recording.meta.actions
+    labels = actions.actions_of(recording.keys, recording.meta.keys)
+    return np.bincount(labels, minlength=len(actions)).astype(np.int64)
+
+
+def shares(names: Sequence[str], counts: npt.NDArray[np.int64]) -> str:
+    """`left 20% forward 61% right 19%`."""
+    total = max(int(counts.sum()), 1)
+    return " ".join(f"{name} {count / total:.0%}" for name, count in zip(names, counts, strict=True))
+
+
+def clock(seconds: float) -> str:
+    """Minutes and seconds, `4:05`."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.1f} kB"
