@@ -11,7 +11,9 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from tokenize import TokenError
+from typing import Any, BinaryIO, Literal
+from warnings import catch_warnings, simplefilter
 
 import numpy as np
 import numpy.typing as npt
@@ -224,11 +226,8 @@ def _mapped(path: Path, dtype: np.dtype[Any], row: tuple[int, ...]) -> tuple[npt
     expected = f"expected {dtype} (T, {', '.join(map(str, row))})"
     with path.open("rb") as file:
         try:
-            version = np.lib.format.read_magic(file)
-            if version != (1, 0):
-                raise ValueError(f"npy version {version}")
-            shape, fortran, found = np.lib.format.read_array_header_1_0(file)
-        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError, EOFError) as error:
+            shape, fortran, found = _header(file)
+        except _NO_HEADER as error:
             found_text = str(error).splitlines()[0][:80] if str(error) else type(error).__name__
             raise TwoframeError(f"{path}: found no readable header ({found_text}), {expected}") from None
         offset = file.tell()
@@ -241,6 +240,20 @@ def _mapped(path: Path, dtype: np.dtype[Any], row: tuple[int, ...]) -> tuple[npt
     if held == 0:
         return np.empty((0, *row), dtype), lost
     return np.memmap(path, dtype, "r", offset, (held, *row)), lost
+
+
+# All that numpy raises for a header that is none, depending on where its parser gives up.
+_NO_HEADER = (ValueError, TypeError, SyntaxError, RecursionError, MemoryError, EOFError, TokenError, Warning)
+
+
+def _header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, Fortran order and dtype; what numpy only warns of, such as headers of Python 2, is refused."""
+    version = np.lib.format.read_magic(file)
+    if version != (1, 0):
+        raise ValueError(f"npy version {version}")
+    with catch_warnings():
+        simplefilter("error")
+        return np.lib.format.read_array_header_1_0(file)
 
 
 def held_at(events: npt.NDArray[Any], times_ns: npt.NDArray[np.int64], keys: int) -> npt.NDArray[np.bool_]:

@@ -1,7 +1,7 @@
-"""`recordings list | info RECORDING...`: look after recordings."""
+"""`recordings list | info | video | trim | export RECORDING...`: look after recordings."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -9,19 +9,25 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from agent.errors import TwoframeError, run_command
+from agent.errors import TwoframeError, UsageError, run_command
 from agent.live_line import say
 from agent.recording import Recording, find_recordings
+from collect.copies import export, steps_between, trim
+from collect.pictures import write_sheet, write_video
 from collect.summary import action_counts, clock, describe, shares, warnings
 
 DESCRIPTION = """Look after recordings made by collect. RECORDING is such a folder, or a folder that holds several."""
+
+
+Recordings = Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RECORDING")]
+Seconds = Annotated[float, tyro.conf.arg(metavar="S")]
 
 
 @dataclass(frozen=True, slots=True)
 class List:
     """One line for each recording: duration, frames, rate, balance."""
 
-    recordings: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RECORDING")] = (Path(),)
+    recordings: Recordings = (Path(),)
     """Recordings, or folders that hold some."""
 
 
@@ -29,31 +35,112 @@ class List:
 class Info:
     """Everything about each recording: frames, rate and its spread, gaps, keys, balance, what is missing."""
 
-    recordings: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RECORDING")]
+    recordings: Recordings
     """Recordings, or folders that hold some."""
+    sheet: Annotated[Path | None, tyro.conf.arg(metavar="FILE.png")] = None
+    """Also draw some frames with their keys into this picture (of one recording)."""
 
 
-Command = Annotated[List, tyro.conf.subcommand("list")] | Annotated[Info, tyro.conf.subcommand("info")]
+@dataclass(frozen=True, slots=True)
+class Video:
+    """An mp4 of each recording with keys, time and, of a rollout, the policy's probabilities drawn in."""
+
+    recordings: Recordings
+    """Recordings, or folders that hold some."""
+    out: Annotated[Path | None, tyro.conf.arg(metavar="FILE.mp4")] = None
+    """Where to write it (of one recording); video.mp4 in the recording's folder without it."""
+    start_s: Seconds = 0.0
+    """Begin this many seconds after the recording began."""
+    end_s: Annotated[float | None, tyro.conf.arg(metavar="S")] = None
+    """End this many seconds after the recording began."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trim:
+    """Copy a part of one recording, by time, into a new one."""
+
+    recordings: Recordings
+    """The recording to take from; it stays as it is."""
+    out: Annotated[Path, tyro.conf.arg(metavar="OUT")]
+    """New folder for the part."""
+    start_s: Seconds = 0.0
+    """Begin this many seconds after the recording began."""
+    end_s: Annotated[float | None, tyro.conf.arg(metavar="S")] = None
+    """End this many seconds after the recording began."""
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A CSV of times, keys and actions, a row per frame."""
+
+    recordings: Recordings
+    """Recordings, or folders that hold some."""
+    out: Annotated[Path | None, tyro.conf.arg(metavar="FILE.csv")] = None
+    """Where to write it (of one recording); frames.csv in the recording's folder without it."""
+
+
+Command = (
+    Annotated[List, tyro.conf.subcommand("list")]
+    | Annotated[Info, tyro.conf.subcommand("info")]
+    | Annotated[Video, tyro.conf.subcommand("video")]
+    | Annotated[Trim, tyro.conf.subcommand("trim")]
+    | Annotated[Export, tyro.conf.subcommand("export")]
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     def command() -> int:
         chosen = tyro.cli(Command, prog="recordings", description=DESCRIPTION, args=argv)
-        console = Console()
-        show = _info if isinstance(chosen, Info) else _line
-        broken = 0
-        for folder in find_recordings(chosen.recordings):
-            try:
-                lines = show(Recording.open(folder))
-            except TwoframeError as error:
-                # The next recording may be sound: a broken one is told in its place.
-                lines = [f"{folder}: broken: {error}"]
-                broken += 1
-            for line in lines:
-                say(console, line)
-        return 1 if broken else 0
+        if isinstance(chosen, List | Info):
+            return _show(chosen, Console())
+        for line in _made(chosen):
+            say(Console(), line)
+        return 0
 
     return run_command(command)
+
+
+def _show(chosen: List | Info, console: Console) -> int:
+    """Tell of every recording, broken ones too; 1 if there was one."""
+    folders = find_recordings(chosen.recordings)
+    broken = 0
+    for folder in folders:
+        try:
+            recording = Recording.open(folder)
+        except TwoframeError as error:
+            # The next recording may be sound: a broken one is told in its place.
+            say(console, f"{folder}: broken: {error}")
+            broken += 1
+            continue
+        for line in _info(recording) if isinstance(chosen, Info) else _line(recording):
+            say(console, line)
+        if isinstance(chosen, Info) and chosen.sheet:
+            write_sheet(_of_one(folders, chosen.sheet), recording)
+    return 1 if broken else 0
+
+
+def _made(chosen: Video | Trim | Export) -> Iterator[str]:
+    """Make what was asked for of each recording and tell where it is."""
+    folders = find_recordings(chosen.recordings)
+    for folder in folders:
+        recording = Recording.open(folder)
+        match chosen:
+            case Video():
+                path = _of_one(folders, chosen.out) if chosen.out else folder / "video.mp4"
+                write_video(path, recording, steps_between(recording, chosen.start_s, chosen.end_s))
+            case Trim():
+                path = _of_one(folders, chosen.out)
+                trim(recording, path, steps_between(recording, chosen.start_s, chosen.end_s))
+            case Export():
+                path = _of_one(folders, chosen.out) if chosen.out else folder / "frames.csv"
+                export(recording, path)
+        yield f"written: {path}"
+
+
+def _of_one(folders: Sequence[Path], out: Path) -> Path:
+    if len(folders) > 1:
+        raise UsageError(f"found {len(folders)} recordings for the one {out}, expected one; name one recording")
+    return out
 
 
 def _line(recording: Recording) -> list[str]:

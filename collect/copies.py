@@ -1,0 +1,75 @@
+"""Parts of recordings in other places: a trimmed recording, a table of times, keys and actions."""
+
+import csv
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from agent.errors import TwoframeError
+from agent.recording import Recording
+from agent.recording_writer import RecordingWriter
+
+CHUNK = 256
+
+
+def steps_between(recording: Recording, start_s: float, end_s: float | None) -> range:
+    """The frames from `start_s` to before `end_s` (the end where None), in seconds since the recording began.
+
+    Raises `TwoframeError` if there are none.
+    """
+    end_ns = np.iinfo(np.int64).max if end_s is None else round(end_s * 1e9)
+    first, last = np.searchsorted(recording.captured_ns, [round(start_s * 1e9), end_ns])
+    if first >= last:
+        length = recording.captured_ns[-1] / 1e9 if len(recording) else 0.0
+        end = "the end" if end_s is None else f"{end_s:g} s"
+        raise TwoframeError(
+            f"{recording.folder}: found no frame from {start_s:g} s to {end}, expected times within its {length:.1f} s"
+        )
+    return range(int(first), int(last))
+
+
+def trim(recording: Recording, out: Path, steps: range) -> None:
+    """A new recording `out` of the frames `steps`, its times from 0 on. Raises `TwoframeError`."""
+    meta = recording.meta
+    zero_ns = int(recording.captured_ns[steps.start])
+    end_ns = int(recording.captured_ns[steps.stop - 1])
+    try:
+        begun = datetime.fromisoformat(meta.started_utc) + timedelta(microseconds=zero_ns // 1000)
+        meta = replace(meta, started_utc=begun.isoformat(timespec="milliseconds"))
+    except (ValueError, OverflowError):
+        pass  # not a time that we wrote: it is kept as it stands
+    extras = {
+        name: array
+        for name, array in (("control", recording.control), ("probabilities", recording.probabilities))
+        if array is not None
+    }
+    events = recording.key_events
+    events = events[(events["time_ns"] > zero_ns) & (events["time_ns"] <= end_ns)]
+    with RecordingWriter(out, replace(meta, complete=False), extras) as writer:
+        held = recording.held_at(np.array([zero_ns]))[0]
+        for key, down in zip(meta.keys, held, strict=True):
+            if down:
+                writer.key_event(0, key, down=True)
+        for event in events:
+            writer.key_event(int(event["time_ns"]) - zero_ns, meta.keys[event["key"]], down=bool(event["down"]))
+        for t in steps:
+            captured_ns = int(recording.captured_ns[t]) - zero_ns
+            writer.append(recording.frames[t], captured_ns, **{name: array[t] for name, array in extras.items()})
+            if t % CHUNK == 0:
+                writer.flush(captured_ns)
+
+
+def export(recording: Recording, path: Path) -> None:
+    """A CSV with a row per frame: time in seconds, each key as 0 or 1, the action's name. Raises `TwoframeError`."""
+    meta = recording.meta
+    labels = meta.actions.actions_of(recording.keys, meta.keys)
+    try:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["time_s", *(f"key_{key}" for key in meta.keys), "action"])
+            for time_ns, held, label in zip(recording.captured_ns, recording.keys, labels, strict=True):
+                writer.writerow([f"{time_ns / 1e9:.6f}", *held.astype(int), meta.actions.names[label]])
+    except OSError as error:
+        raise TwoframeError(f"{path}: found {error.strerror or error}, expected a place for the table") from None

@@ -1,0 +1,49 @@
+"""Recordings for tests, written by the real writer."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from agent.actions import ActionSet
+from agent.frames import Box, FrameSpec
+from agent.recording import Meta
+from agent.recording_writer import RecordingWriter
+
+ACTIONS = ActionSet.parse(["left=a", "forward=w", "right=d"])
+
+
+def meta(
+    *, size: tuple[int, int] = (16, 12), fps: float = 20.0, actions: ActionSet = ACTIONS, source: str = "demonstration"
+) -> Meta:
+    return Meta(
+        frame=FrameSpec(*size),
+        keys=actions.keys,
+        actions=actions,
+        fps=fps,
+        window="Game",
+        region=Box(0, 0, 320, 240),
+        source=source,  # type: ignore[arg-type]
+        started_utc="2026-01-01T00:00:00+00:00",
+        versions={},
+        pixels="",
+    )
+
+
+def write_recording(
+    folder: Path, frames: Sequence[np.ndarray], keys: Sequence[str], *, described: Meta | None = None
+) -> Path:
+    """One key held at each frame ('' for none); frames at the exact rate."""
+    described = described or meta(size=(frames[0].shape[1], frames[0].shape[0]) if len(frames) else (16, 12))
+    period_ns = round(1e9 / described.fps)
+    with RecordingWriter(folder, described) as writer:
+        held = ""
+        for t, (frame, key) in enumerate(zip(frames, keys, strict=True)):
+            if key != held:
+                if held:
+                    writer.key_event(t * period_ns, held, down=False)
+                if key:
+                    writer.key_event(t * period_ns, key, down=True)
+                held = key
+            writer.append(frame, t * period_ns)
+    return folder
