@@ -10,6 +10,7 @@ from agent.actions import ActionSet
 from agent.errors import TwoframeError, UsageError
 from agent.frames import Box
 from agent.keys import key as named_key
+from agent.recording import MAX_FPS
 from agent.window import FixedRegion, GameWindow, Target
 
 
@@ -53,6 +54,12 @@ def size(text: str) -> tuple[int, int]:
     if not (x and width.isdecimal() and height.isdecimal()):
         raise TwoframeError(f"--size: found {text!r}, expected WIDTHxHEIGHT such as 160x120")
     return int(width), int(height)
+
+
+def check_rate(fps: float) -> None:
+    """Raise `TwoframeError` for a rate that no recording can have."""
+    if not 0 < fps <= MAX_FPS:
+        raise TwoframeError(f"--fps: found {fps:g}, expected more than 0 and at most {MAX_FPS:g}")
 
 
 def check_one_place(window: str | None, region: str | None) -> None:

@@ -53,9 +53,7 @@ class GameWindow:
     """
 
     def __init__(self, title: str) -> None:
-        pywinctl = _pywinctl()
-        own_terminal = os.environ.get("WINDOWID", "")
-        windows = _asked(lambda: [(w, w.title) for w in pywinctl.getAllWindows() if str(w.getHandle()) != own_terminal])
+        windows = _windows()
         chosen = [w for w, name in windows if name == title] or [w for w, name in windows if title in name]
         if not chosen:
             there = ", ".join(sorted(repr(name) for _, name in windows if name)) or "none"
@@ -92,6 +90,17 @@ class GameWindow:
             return Box(box.left, box.top, box.width, box.height)
         frame = _asked(self._window.getClientFrame)
         return Box(frame.left, frame.top, frame.right - frame.left, frame.bottom - frame.top)
+
+
+def window_titles() -> list[str]:
+    """The titles of all windows but this command's terminal. Raises `TwoframeError`."""
+    return [title for _, title in _windows()]
+
+
+def _windows() -> list[tuple[Any, str]]:
+    pywinctl = _pywinctl()
+    own_terminal = os.environ.get("WINDOWID", "")
+    return _asked(lambda: [(w, w.title) for w in pywinctl.getAllWindows() if str(w.getHandle()) != own_terminal])
 
 
 class _WindowGoneError(TwoframeError):

@@ -1,6 +1,7 @@
 """`collect OUT --window TITLE --keys left=a forward=w right=d`: record the screen and the keys of a game."""
 
 import gc
+import json
 import math
 import time
 from collections.abc import Sequence
@@ -14,15 +15,16 @@ import tyro
 from rich.console import Console
 
 from agent.actions import ActionSet
+from agent.check import check_machine
 from agent.errors import TwoframeError, UsageError, run_command, usage
 from agent.frames import Box, Color, FrameSpec
 from agent.journal import Journal
 from agent.key_log import KeyLog
 from agent.keyboard import KeyEvent, KeyListener
 from agent.live_line import LiveLine, say
-from agent.options import Hotkeys, check_one_place, ending_signals, open_target, size
+from agent.options import Hotkeys, check_one_place, check_rate, ending_signals, open_target, size
 from agent.pacing import Pacer
-from agent.recording import MAX_FPS, Meta, Recording, pixels_digest
+from agent.recording import Meta, Recording, pixels_digest
 from agent.recording_writer import RecordingWriter, require_new_folder
 from agent.screen import Screen
 from agent.switches import Switches
@@ -67,6 +69,10 @@ class CollectOptions:
     """Seconds before recording starts, to click into the game."""
     hotkeys: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=KEY")] = ()
     """Other hotkeys, e.g. pause=f7 quit=f12."""
+    check: bool = False
+    """Record nothing: find out whether this machine can record and press keys, and what to do if not."""
+    json: bool = False
+    """With --check: print the findings as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +95,7 @@ class Plan:
             check_one_place(options.window, options.region)
             if options.window is None and options.region is None:
                 raise UsageError("found neither --window nor --region, expected where the game is; see collect --help")
-            if not 0 < options.fps <= MAX_FPS:
-                raise UsageError(f"--fps: found {options.fps:g}, expected more than 0 and at most {MAX_FPS:g}")
+            check_rate(options.fps)
             if options.countdown_s < 0 or (options.duration_s is not None and options.duration_s <= 0):
                 raise UsageError("--duration-s, --countdown-s: found a negative time, expected seconds")
             actions = ActionSet.parse(options.keys, options.default)
@@ -111,9 +116,26 @@ class Plan:
 def main(argv: Sequence[str] | None = None) -> int:
     def command() -> int:
         options = tyro.cli(CollectOptions, prog="collect", description=DESCRIPTION, args=argv)
-        return collect(options, Plan.of(options), Console(stderr=False))
+        if options.check:
+            return check(options, Console())
+        return collect(options, Plan.of(options), Console())
 
     return run_command(command)
+
+
+def check(options: CollectOptions, console: Console) -> int:
+    """Tell part by part what this machine can do; 0 if all is well, else 1."""
+    with usage():
+        spec = FrameSpec(*size(options.size), options.color)
+        check_rate(options.fps)
+    findings = []
+    for finding in check_machine(spec, options.fps, options.out or Path()):
+        findings.append(finding)
+        if not options.json:
+            say(console, str(finding))
+    if options.json:
+        print(json.dumps([finding.to_json() for finding in findings], indent=2))
+    return 0 if all(finding.ok for finding in findings) else 1
 
 
 def collect(options: CollectOptions, plan: Plan, console: Console) -> int:

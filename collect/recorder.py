@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
+
 from agent.frames import Box, FrameSpec, Image, prepare
 from agent.journal import Journal
 from agent.key_log import KeyLog
@@ -27,6 +29,37 @@ class Progress:
     recorded_s: float = 0.0
     paused_for: str | None = None
     longest_ms: dict[str, float] = field(default_factory=lambda: {"capture": 0.0, "prepare": 0.0})
+
+
+STILL_NS = 3_000_000_000
+
+
+class Stillness:
+    """Notices a picture in which nothing changes while keys do: a black or frozen capture."""
+
+    def __init__(self) -> None:
+        self._frame: Image | None = None
+        self._since_ns = 0
+        self._keys_changed = False
+        self._warned = False
+
+    def key_changed(self) -> None:
+        self._keys_changed = True
+
+    def seen(self, frame: Image, now_ns: int) -> str | None:
+        """A warning, once for each standstill, when `frame` has been the same for three seconds."""
+        if self._frame is None or not np.array_equal(frame, self._frame):
+            self._frame, self._since_ns = frame, now_ns
+            self._keys_changed = self._warned = False
+            return None
+        if self._warned or not self._keys_changed or now_ns - self._since_ns < STILL_NS:
+            return None
+        self._warned = True
+        kind = "black" if not frame.any() else "the same"
+        return (
+            f"warning: the picture has been {kind} for {STILL_NS / 1e9:g} s while keys changed; "
+            "run the game in a window or borderless, not in exclusive full screen, and keep the screen awake"
+        )
 
 
 class Recorder:
@@ -58,6 +91,7 @@ class Recorder:
         self._switches = switches
         self._listener = listener
         self._unconfirmed: tuple[Image, int] | None = None
+        self._stillness = Stillness()
         self._progress = progress
         self._say = say
 
@@ -105,6 +139,7 @@ class Recorder:
                 self._say(f"recording pauses: the window is {state}" if state != "paused" else "recording pauses")
         for change in changes:
             self._journal.event(change.time_ns - start_ns, change.key, change.down)
+            self._stillness.key_changed()
         if confirmed:  # after its events: the journal's thread may take what is there at any moment
             self._journal.frame(*confirmed)
         self._unconfirmed = None
@@ -120,3 +155,5 @@ class Recorder:
         longest["capture"] = max(longest["capture"], (grabbed_ns - begun_ns) / 1e6)
         longest["prepare"] = max(longest["prepare"], (time.perf_counter_ns() - grabbed_ns) / 1e6)
         self._unconfirmed = (frame, begun_ns - start_ns)
+        if warning := self._stillness.seen(frame, begun_ns):
+            self._say(warning)
