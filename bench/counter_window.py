@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def read_counter(frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
-    """(T,) the counter in gray frames (T, H, W, 1) of the whole window, or -1 where a square is neither black nor white."""
+    """(T,) the counter in gray frames (T, H, W, 1) of the whole window, or -1 where a square is not clear."""
     height, width = frames.shape[1:3]
     columns = ((np.arange(BITS) + 0.5) * width / BITS).astype(int)
     squares = np.asarray(frames[:, int(height * ROWS / 2), columns, 0], np.int64)

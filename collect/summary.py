@@ -11,6 +11,12 @@ from agent.recording import Recording
 from collect.recorder import Progress
 
 RARE_SHARE = 0.02
+LATE_SHARE = 0.001
+REMEDIES = {
+    "capture": "a smaller --region or window, or a lower --fps helps",
+    "prepare": "a smaller window or a lower --fps helps",
+    "disk": "another disk or a smaller --size helps",
+}
 
 
 def live_text(progress: Progress, journal: Journal, actions: ActionSet) -> str:
@@ -29,13 +35,14 @@ def summary(recording: Recording, progress: Progress, journal: Journal, fps: flo
     counts = action_counts(recording)
     lines = [describe(recording), f"balance: {shares(recording.meta.actions.names, counts)}"]
     lines += warnings(recording, counts)
-    if progress.late or journal.dropped:
-        worst = {**progress.longest_ms, "disk": journal.longest_flush_s * 1000}
-        lines.append(
-            f"warning: {progress.late} of {progress.ticks} frames late by more than a period at {fps:g} fps, "
-            f"{journal.dropped} dropped; longest: {', '.join(f'{name} {ms:.0f} ms' for name, ms in worst.items())}; "
-            "a lower --fps or a smaller --region helps"
-        )
+    worst = {**progress.longest_ms, "disk": journal.longest_flush_s * 1000}
+    lines.append(
+        f"{progress.late} of {progress.ticks} frames late by more than a period at {fps:g} fps, "
+        f"{journal.dropped} dropped; longest: {', '.join(f'{name} {ms:.0f} ms' for name, ms in worst.items())}"
+    )
+    if progress.late > LATE_SHARE * progress.ticks or journal.dropped:
+        slowest = max(worst, key=lambda name: worst[name])
+        lines.append(f"warning: this machine does not hold {fps:g} fps ({slowest}); {REMEDIES[slowest]}")
     return lines
 
 

@@ -1,0 +1,55 @@
+"""What every bench ends with: one table for a person, and the same figures as JSON for a program."""
+
+import argparse
+import json
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Results, a row each, all with the same columns."""
+
+    name: str
+    conditions: str
+    rows: list[dict[str, Any]]
+
+
+def bench_options(doc: str | None, argv: Sequence[str] | None) -> argparse.Namespace:
+    """The flags of every bench."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a short run, to see that it works")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures into this file too")
+    return parser.parse_args(argv)
+
+
+def show(bench: Bench, options: argparse.Namespace) -> None:
+    """Print the table; write the JSON if asked for."""
+    machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+    table = Table(title=f"{bench.name}: {bench.conditions} ({machine})", title_justify="left")
+    for column in bench.rows[0]:
+        table.add_column(column, justify="left" if isinstance(bench.rows[0][column], str) else "right")
+    for row in bench.rows:
+        table.add_row(*(_text(value) for value in row.values()))
+    Console(width=160).print(table)
+    if options.json:
+        options.json.write_text(json.dumps(asdict(bench) | {"machine": machine}, indent=2) + "\n", encoding="utf-8")
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "-"
+    return (
+        f"{value:.3g}"
+        if isinstance(value, float) and abs(value) < 100
+        else f"{value:.0f}"
+        if isinstance(value, float)
+        else str(value)
+    )
