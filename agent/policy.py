@@ -11,6 +11,7 @@ import numpy.typing as npt
 from agent.errors import TwoframeError
 from agent.frames import Image
 from agent.policy_format import MAX_GREY_LEVELS, STEP_FILE, PolicyMeta, read_policy_meta
+from agent.quiet import kept_back
 
 
 class Policy:
@@ -90,8 +91,9 @@ class Policy:
 def _interpreter(model: bytes, threads: int) -> Any:
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(model_content=model, num_threads=threads)
-    interpreter.allocate_tensors()
+    with kept_back():  # it announces its delegate
+        interpreter = Interpreter(model_content=model, num_threads=threads)
+        interpreter.allocate_tensors()
     return interpreter
 
 

@@ -1,0 +1,202 @@
+"""Holding keys for the live loop: through a small process that lets go of them when the loop falls silent.
+
+with KeyHolder(["a", "d"], window_id=window.window_id) as holder:
+    holder.hold({"a"})  # again before 0.2 s are over, or a goes up
+"""
+
+import errno
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+from agent.emitter import open_emitter
+from agent.errors import TwoframeError
+from agent.keys import key as key_named
+
+READY_TIMEOUT_S = 10.0
+_CLOSE_TIMEOUT_S = 1.0
+LONGEST_EXPIRY_S = 1.0
+
+# -P and the path first: an agent.py where the user stands must not be taken for ours.
+_BOOTSTRAP = """import sys
+sys.path.insert(0, sys.argv.pop(1))
+from agent.key_holder_process import main
+sys.exit(main(*sys.argv[1:]))"""
+
+
+class KeyHolderDied(TwoframeError):  # noqa: N818 (it is the event that matters)
+    """The key holder has ended by itself. The keys it held have been released."""
+
+
+class KeyHolder:
+    """The key holder's process, as the loop sees it. Presses `keys` and no others.
+
+    With a `window_id`, it presses only while that window has the focus, and lets go when the focus leaves.
+    Raises `TwoframeError` if it cannot be started. For one thread, except `close`.
+    """
+
+    def __init__(self, keys: Iterable[str], *, window_id: int | None) -> None:
+        self._keys = frozenset(key_named(name).name for name in keys)
+        self._refused = False
+        self._closing = False
+        self._death = ""
+        self._child_ns: int | None = None
+        self._ready = threading.Event()  # or ended
+        self._ended = threading.Event()
+        self._process = self._started("" if window_id is None else str(window_id))
+        self._stdin = _pipe(self._process.stdin)
+        try:
+            # Ours, for when the holder cannot release them any more. Opened now: later it might fail.
+            self._emitter = open_emitter(self._keys)
+        except BaseException:
+            self._process.kill()
+            with self._process:  # waits for its end and closes the pipes
+                raise
+        self._watcher = threading.Thread(target=self._watch, name="key holder", daemon=True)
+        self._watcher.start()
+        try:
+            _never_block(self._stdin.fileno())
+            self._wait_until_ready()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def focus_refused(self) -> bool:
+        """Whether it last did not press, or let go, because the game's window had not the focus."""
+        return self._refused
+
+    def hold(self, keys: Collection[str], expiry_s: float = 0.2) -> None:
+        """Hold exactly `keys` for `expiry_s` (at most 1 s) from now, or until the next call. Never blocks.
+
+        Raises `KeyHolderDied` if the process has ended; by then all keys have been released.
+        """
+        if self._closing:
+            raise RuntimeError("the key holder is closed")
+        if not self._keys.issuperset(keys) or not 0 < expiry_s <= LONGEST_EXPIRY_S:
+            raise ValueError(f"cannot hold {sorted(keys)} for {expiry_s} s, only keys of {sorted(self._keys)} for 1 s")
+        deadline_ns = time.perf_counter_ns() + round(expiry_s * 1e9)
+        if not self._send(f"{deadline_ns} {' '.join(keys)}\n"):
+            self._ended.wait(_CLOSE_TIMEOUT_S)
+            raise KeyHolderDied(self._death or "key holder: found it deaf, expected it to listen; play again")
+
+    def release(self) -> None:
+        """Hold nothing. If the process has ended, that is so already."""
+        if not self._closing:
+            self._send(f"{time.perf_counter_ns()} \n")
+
+    def close(self) -> None:
+        """Release all keys and end the process; idempotent. Returns when they are up."""
+        if not self._closing:
+            self._closing = True
+            self._stdin.close()
+        self._watcher.join(_CLOSE_TIMEOUT_S)
+        if self._watcher.is_alive():
+            self._process.kill()
+            self._watcher.join()
+        self._emitter.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _started(self, window: str) -> subprocess.Popen[bytes]:
+        package = str(Path(__file__).resolve().parent.parent)
+        return subprocess.Popen(
+            [sys.executable, "-P", "-c", _BOOTSTRAP, package, window, *sorted(self._keys)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            **_own_group(),
+        )
+
+    def _send(self, word: str) -> bool:
+        """False if nobody listens any more."""
+        if self._ended.is_set():
+            return False
+        try:
+            os.write(self._stdin.fileno(), word.encode())
+        except BlockingIOError:
+            pass  # the holder is late by thousands of words: newer ones follow, and what it holds expires
+        except BrokenPipeError:
+            return False
+        except OSError as error:
+            if sys.platform != "win32" or error.errno not in (errno.ENOSPC, errno.EINVAL):
+                raise
+            return error.errno == errno.ENOSPC  # Windows: full; EINVAL is its broken pipe
+        return True
+
+    def _wait_until_ready(self) -> None:
+        begun_ns = time.perf_counter_ns()
+        if not self._ready.wait(READY_TIMEOUT_S):
+            raise TwoframeError(
+                f"key holder: found it not ready after {READY_TIMEOUT_S:g} s, expected a fraction of a second; "
+                "close other programs and try again"
+            )
+        if self._child_ns is None:
+            raise TwoframeError(self._death)
+        if not begun_ns - 60e9 < self._child_ns < time.perf_counter_ns() + 1e9:
+            raise TwoframeError(
+                "key holder: found its clock differs from ours, expected one clock for all processes; "
+                "report this with your system and its version"
+            )
+
+    def _watch(self) -> None:
+        """Follow what the process says; when it ends, see that no key stays down."""
+        with _pipe(self._process.stdout) as said, _pipe(self._process.stderr) as complained:
+            for line in said:
+                word, _, value = line.decode().strip().partition(" ")
+                if word == "ready":
+                    self._child_ns = int(value)
+                    self._ready.set()
+                else:
+                    self._refused = word == "refused"
+            status = self._process.wait()
+            last_words = complained.read().decode("utf-8", "replace").strip().splitlines()
+        reason = last_words[-1] if last_words else f"key holder: found it ended with status {status}"
+        was_ready = self._child_ns is not None
+        if was_ready and not (self._closing and status == 0):
+            try:
+                self._emitter.release(self._keys)
+                reason += "; its keys are released, play again"
+            except TwoframeError as error:
+                reason += f"; its keys may be down: {error}"
+        self._death = reason
+        self._ended.set()
+        self._ready.set()
+
+
+def _own_group() -> dict[str, Any]:
+    """Ctrl-C and Ctrl-Z in the terminal are for the loop; the holder must live to let go."""
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
+    return {"start_new_session": True}
+
+
+def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
+    assert pipe is not None  # asked for above
+    return pipe
+
+
+def _never_block(pipe: int) -> None:
+    if sys.platform == "win32" and sys.version_info < (3, 12):  # where os.set_blocking does not know pipes
+        import ctypes
+        import msvcrt
+
+        pipe_nowait = ctypes.c_ulong(1)
+        handle = ctypes.c_void_p(msvcrt.get_osfhandle(pipe))
+        if not ctypes.windll.kernel32.SetNamedPipeHandleState(handle, ctypes.byref(pipe_nowait), None, None):
+            raise ctypes.WinError()
+    else:
+        os.set_blocking(pipe, False)

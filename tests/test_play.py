@@ -1,0 +1,212 @@
+"""`play` as a user runs it: a trained policy, a real window, real keys, and none of them down afterwards."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT, Start, wait_for, without_display
+from recordings import meta, write_recording
+
+from agent.policy import Policy
+from demo.display import VirtualDisplay
+
+KEYS = {"a": 38, "w": 25, "d": 40}
+
+
+@pytest.fixture(scope="session")
+def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A policy that was really trained: the side of a bright bar says which key to hold."""
+    place = tmp_path_factory.mktemp("policy")
+    random = np.random.default_rng(0)
+    columns = np.repeat(random.permutation(np.tile([2, 15, 28], 40)), 6)
+    frames = np.zeros((len(columns), 24, 32, 1), np.uint8)
+    for frame, column in zip(frames, columns, strict=True):
+        frame[:, column - 2 : column + 3] = 200
+    keys = [{2: "a", 15: "w", 28: "d"}[int(column)] for column in columns]
+    described = meta(size=(32, 24), fps=30.0)
+    write_recording(place / "recording", list(frames), keys, described=described)
+    done = subprocess.run(
+        [sys.executable, "-m", "train", place / "recording", "--out", place / "policy", "--epochs", "3"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return place / "policy"
+
+
+def keys_down(display: VirtualDisplay) -> set[str]:
+    """Asked of the X server."""
+    with display.connection() as connection:
+        keymap = connection.query_keymap()
+    return {key for key, code in KEYS.items() if keymap[code // 8] >> (code % 8) & 1}
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=15)
+    return process.returncode, out, err
+
+
+def test_it_holds_a_key_while_it_plays_and_none_when_its_time_is_over(
+    start: Start, counter: Path, display: VirtualDisplay, policy: Path, tmp_path: Path
+) -> None:
+    process = start("agent", policy, "--window", "Counter", "--duration-s", "2", "--report", tmp_path / "play.json")
+    wait_for(lambda: len(keys_down(display)) == 1, "a held key")
+    status, out, err = ended(process)
+    assert (status, err) == (0, "")
+    assert keys_down(display) == set()
+    report = json.loads((tmp_path / "play.json").read_text())
+    assert report["decisions"] > 40
+    assert sum(report["actions"].values()) == report["decisions"]
+    assert f"{report['decisions']} decisions" in out
+    heard = [json.loads(line) for line in counter.read_text().splitlines() if "key" in line]
+    assert {line["key"] for line in heard} <= set(KEYS)
+    assert sum(line["down"] for line in heard) == sum(not line["down"] for line in heard) > 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_no_key_is_down_after_a_signal(
+    number: signal.Signals, start: Start, counter: Path, display: VirtualDisplay, policy: Path
+) -> None:
+    process = start("agent", policy, "--window", "Counter")
+    wait_for(lambda: keys_down(display), "a held key")
+    process.send_signal(number)
+    time.sleep(0.3)
+    assert keys_down(display) == set()
+    status, _, err = ended(process)
+    assert status == (-signal.SIGKILL if number == signal.SIGKILL else 0)
+    assert err == ""
+
+
+def test_a_stopped_player_holds_nothing(start: Start, counter: Path, display: VirtualDisplay, policy: Path) -> None:
+    process = start("agent", policy, "--window", "Counter")
+    wait_for(lambda: keys_down(display), "a held key")
+    process.send_signal(signal.SIGSTOP)
+    time.sleep(0.3)
+    assert keys_down(display) == set()
+
+
+def test_a_closed_window_ends_play_with_no_key_down(
+    start: Start, display: VirtualDisplay, policy: Path, tmp_path: Path
+) -> None:
+    window = start("bench.counter_window", tmp_path / "log", "--title", "Closing", "--size", "320x200")
+    wait_for(lambda: (tmp_path / "log").exists(), "the window")
+    process = start("agent", policy, "--window", "Closing")
+    wait_for(lambda: keys_down(display), "a held key")
+    window.kill()
+    status, out, err = ended(process)
+    assert (status, err) == (0, "")
+    assert "the window was closed" in out
+    assert keys_down(display) == set()
+
+
+def test_another_window_in_front_gets_no_keys(
+    start: Start, counter: Path, display: VirtualDisplay, policy: Path, tmp_path: Path
+) -> None:
+    process = start("agent", policy, "--window", "Counter")
+    wait_for(lambda: keys_down(display), "a held key")
+    other = start("bench.counter_window", tmp_path / "other.jsonl", "--title", "Other", "--size", "300x200")
+    wait_for(lambda: (tmp_path / "other.jsonl").exists(), "the other window")
+    time.sleep(0.5)
+    assert keys_down(display) == set()
+    other.terminate()
+    other.wait(5)
+    heard = [json.loads(line) for line in (tmp_path / "other.jsonl").read_text().splitlines() if "key" in line]
+    assert not any(line["down"] for line in heard)
+    wait_for(lambda: keys_down(display), "a held key after the focus came back")
+    process.send_signal(signal.SIGINT)
+    assert ended(process)[0] == 0
+
+
+def test_shadow_presses_nothing(start: Start, counter: Path, display: VirtualDisplay, policy: Path) -> None:
+    status, out, err = ended(start("agent", policy, "--window", "Counter", "--shadow", "--duration-s", "1"))
+    assert (status, err) == (0, "")
+    assert "decisions" in out
+    assert not any("key" in line for line in counter.read_text().splitlines())
+
+
+def damaged(policy: Path, tmp_path: Path) -> Path:
+    copy = tmp_path / "damaged"
+    shutil.copytree(policy, copy)
+    return copy
+
+
+@pytest.mark.parametrize("name", ["policy.json", "model.keras", "policy.tflite"])
+def test_a_policy_without_a_file_is_refused(name: str, policy: Path, tmp_path: Path) -> None:
+    copy = damaged(policy, tmp_path)
+    (copy / name).unlink()
+    assert_refused(copy, name)
+
+
+@pytest.mark.parametrize("name", ["policy.json", "model.keras", "policy.tflite"])
+def test_an_altered_policy_is_refused(name: str, policy: Path, tmp_path: Path) -> None:
+    copy = damaged(policy, tmp_path)
+    content = bytearray((copy / name).read_bytes())
+    content[len(content) // 2 :] = b"x" * 9
+    (copy / name).write_bytes(content)
+    assert_refused(copy, name)
+
+
+def assert_refused(folder: Path, name: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "agent", folder],
+        cwd=ROOT,
+        env=without_display(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert name in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_without_a_display_it_says_so(policy: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "agent", policy],
+        cwd=ROOT,
+        env=without_display(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: display: found none")
+    assert done.stderr.count("\n") == 1
+
+
+def test_an_agent_py_where_the_user_stands_is_not_taken_for_ours(
+    start: Start, counter: Path, display: VirtualDisplay, policy: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "agent.py").write_text("raise SystemExit('shadowed')")
+    play = Path(sys.executable).with_name("play")
+    process = subprocess.Popen(
+        [play, policy, "--window", "Counter", "--duration-s", "1"],
+        cwd=tmp_path / "here",
+        env=display.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    status, out, err = ended(process)
+    assert (status, err) == (0, "")
+    assert "decisions" in out
+
+
+def test_live_probabilities_are_those_of_the_step_by_step_reader(policy: Path) -> None:
+    reader = Policy.load(policy, threads=1)
+    frame = np.zeros(reader.meta.frame.shape, np.uint8)
+    frame[:, :5] = 200
+    features, _ = reader.step(frame, np.zeros((1, 1, reader.meta.feature_size), np.float32))
+    _, probabilities = reader.step(frame, features[None].copy())
+    assert probabilities.sum() == pytest.approx(1, abs=1e-3)
+    assert reader.meta.actions.names[int(probabilities.argmax())] == "left"
