@@ -15,7 +15,6 @@ import tyro
 from rich.console import Console
 
 from agent.actions import ActionSet
-from agent.check import check_machine
 from agent.errors import TwoframeError, UsageError, run_command, usage
 from agent.frames import Box, Color, FrameSpec
 from agent.journal import Journal
@@ -125,6 +124,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def check(options: CollectOptions, console: Console) -> int:
     """Tell part by part what this machine can do; 0 if all is well, else 1."""
+    from agent.check import check_machine  # brings the key holder, which no recording waits for
+
     with usage():
         spec = FrameSpec(*size(options.size), options.color)
         check_rate(options.fps)

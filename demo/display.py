@@ -3,8 +3,10 @@
 It never touches a display that is in use: Xvfb chooses a free number itself.
 """
 
+import ctypes
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -13,13 +15,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from Xlib import X, error
+from Xlib import X
 from Xlib.display import Display
 
 from agent.errors import TwoframeError
 
 START_TIMEOUT_S = 10.0
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 FOREIGN = ("WAYLAND_DISPLAY", "WAYLAND_SOCKET", "XAUTHORITY", "XDG_SESSION_TYPE", "WINDOWID")
+
+_LIBC = ctypes.CDLL(None)
 
 # No menus, no key bindings, nothing that takes a key from the game. New windows get the focus.
 OPENBOX_CONFIG = """<?xml version="1.0"?>
@@ -88,6 +93,7 @@ class VirtualDisplay:
         reading, writing = os.pipe()
         screen = f"{size[0]}x{size[1]}x24"
         command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", screen, "-nolisten", "tcp", "-noreset"]
+        command += ["-s", "0"]  # no screen saver: while `train` works, nobody presses a key
         with os.fdopen(reading) as told:
             try:
                 self._run(command, pass_fds=(writing,))
@@ -116,15 +122,13 @@ class VirtualDisplay:
     def _run(self, command: list[str], **options: Any) -> subprocess.Popen[bytes]:
         quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         # In a session of its own: Ctrl-C in the terminal must not end the display before its programs.
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, **quiet, **options)
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=_end_with_parent, **quiet, **options
+        )
         self._processes.append(process)
         return process
 
 
-def is_there(name: str) -> bool:
-    """Whether an X server answers under this display name."""
-    try:
-        Display(name).close()
-    except (error.DisplayError, error.ConnectionClosedError, OSError):
-        return False
-    return True
+def _end_with_parent() -> None:
+    """In the child: even if this program is killed, the display ends (with the thread that started it)."""
+    _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,0 +1,182 @@
+"""`python -m demo`: record a scripted driver in a real game, train on it, let the agent drive, and say how well."""
+
+import argparse
+import os
+import shutil
+import signal
+import statistics
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from agent.errors import TwoframeError, run_command
+from agent.recording_writer import write_json
+from agent.window import window_titles
+from demo.display import VirtualDisplay
+from demo.game import CROP, TITLE
+from demo.stages import Game, Stages
+
+PLAYERS = {
+    "agent": "the agent",
+    "driver": "the scripted driver on the same tracks, not pushed",
+    "random": "random keys",
+    "nothing": "nothing pressed",
+}
+MARKER = "made-by-the-demo"
+WINDOW_TIMEOUT_S = 60.0
+RECORD_SEED, PLAY_SEED = 1000, 1  # the tracks played on are never those recorded on
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much of everything: the demo itself, or the same in miniature for the end-to-end test."""
+
+    record_s: float
+    train_flags: tuple[str, ...]
+    agent_laps: int
+    driver_laps: int
+    max_frames: int
+
+
+FULL = Scale(240.0, ("--max-minutes", "2.5"), agent_laps=5, driver_laps=2, max_frames=1000)
+QUICK = Scale(15.0, ("--epochs", "2"), agent_laps=1, driver_laps=1, max_frames=90)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m demo",
+        description="The whole loop on a real game: record a scripted driver, train, play, and compare. "
+        "It works on a virtual display of its own and takes nobody's keyboard, unless --show is given.",
+    )
+    parser.add_argument("--show", action="store_true", help="use the real screen: it will press keys there")
+    parser.add_argument("--quick", action="store_true", help="everything in miniature, to see that it works")
+    parser.add_argument("--out", type=Path, default=Path("demo/out"), help="folder for what it makes (demo/out)")
+    options = parser.parse_args(argv)
+
+    def command() -> int:
+        # `kill` ends the demo as Ctrl-C does: with all its programs.
+        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+        scale = QUICK if options.quick else FULL
+        out = new_folder(options.out.resolve())
+        with display(show=options.show):
+            demo(Stages(out / "logs"), out, scale)
+        return 0
+
+    return run_command(command)
+
+
+def new_folder(out: Path) -> Path:
+    """An empty folder; what an earlier demo made there is replaced, anything else is left alone."""
+    if out.exists() and any(out.iterdir()):
+        if not (out / MARKER).is_file():
+            raise TwoframeError(
+                f"{out}: found a folder that the demo did not make, expected none; choose another --out"
+            )
+        shutil.rmtree(out)
+    (out / "logs").mkdir(parents=True)
+    (out / MARKER).touch()
+    return out
+
+
+@contextmanager
+def display(*, show: bool) -> Iterator[None]:
+    """A display for the game: one of our own, or the real one if the person agrees."""
+    if not show and sys.platform == "linux":
+        with VirtualDisplay() as virtual:
+            print(f"working on the virtual display {virtual.name}; your screen and keyboard stay yours")
+            os.environ.clear()
+            os.environ.update(virtual.env)
+            yield
+        return
+    print("This uses your screen and PRESSES KEYS (a, w, d) in the game's window for about 12 minutes.")
+    print("Do not use the keyboard meanwhile. Ctrl-C here ends it. Press Enter to begin.")
+    try:
+        input()
+    except EOFError:
+        raise TwoframeError("--show: found nobody to press Enter, expected a person at this terminal") from None
+    yield
+
+
+def demo(stages: Stages, out: Path, scale: Scale) -> None:
+    """Run all stages and leave the results in `out`. Raises `TwoframeError` if one fails."""
+    recording, policy = out / "recording", out / "policy"
+    shortened = ("--max-frames", scale.max_frames)
+    results: dict[str, list[float]] = {}
+
+    with stages.stage(f"record the scripted driver for {scale.record_s:g} s, the game pushing the steering at random"):
+        flags = f"--first-seed {RECORD_SEED} --laps 100 --driver scripted --disturb".split()
+        with stages.game(out / "record.json", *flags, *shortened) as game:
+            wait_for_window(game)
+            flags = f"--keys left=a forward=w right=d --fps 15 --countdown-s 0 --duration-s {scale.record_s:g}".split()
+            stages.run("collect", recording, "--window", TITLE, *flags, "--crop", ",".join(map(str, CROP)))
+    with stages.stage("train"):
+        stages.run("train", recording, "--out", policy, *scale.train_flags)
+    with stages.stage(f"the agent drives {scale.agent_laps} laps on tracks it has never seen"):
+        flags = f"--first-seed {PLAY_SEED} --laps {scale.agent_laps}".split()
+        with stages.game(out / "agent.json", *flags, "--video", out / "videos", *shortened) as game:
+            wait_for_window(game)
+            done = partial(enough, game, scale.agent_laps)
+            stages.run("agent", policy, "--window", TITLE, "--report", out / "play.json", until=done)
+            results["agent"] = [lap["return"] for lap in game.wait_for_laps(scale.agent_laps, timeout_s=10)]
+    for player, driver, laps in (
+        ("driver", "scripted", scale.driver_laps),
+        ("random", "random", 1),
+        ("nothing", "none", 1),
+    ):
+        with stages.stage(PLAYERS[player]):
+            flags = f"--first-seed {PLAY_SEED} --laps {laps} --driver {driver}".split()
+            with stages.game(out / f"{player}.json", *flags, *shortened) as game:
+                finished = game.wait_for_laps(laps, timeout_s=60 + 60 * laps)
+            results[player] = [lap["return"] for lap in finished]
+    finish(out, policy, results)
+    print("\ntime: " + ", ".join(f"{name.split(',')[0]} {seconds:.0f} s" for name, seconds in stages.seconds.items()))
+    print(f"in all {sum(stages.seconds.values()) / 60:.1f} minutes; results in {out}")
+
+
+def enough(game: Game, laps: int) -> bool:
+    return len(game.laps()) >= laps
+
+
+def wait_for_window(game: Game) -> None:
+    """Wait until the game's window is open. Raises `TwoframeError` if the game fails or takes too long."""
+    end_s = time.monotonic() + WINDOW_TIMEOUT_S
+    while TITLE not in window_titles():
+        game.laps()
+        if time.monotonic() > end_s:
+            raise TwoframeError(f"game: found no window after {WINDOW_TIMEOUT_S:g} s, expected one; see {game.log}")
+        time.sleep(0.1)
+
+
+def finish(out: Path, policy: Path, results: dict[str, list[float]]) -> None:
+    """Print the table, write `table.json`, and put plots and the best and worst lap where they are found."""
+    rows = {
+        player: {"laps": laps, "mean": statistics.fmean(laps), "sd": statistics.stdev(laps) if len(laps) > 1 else 0.0}
+        for player, laps in results.items()
+    }
+    write_json(out / "table.json", rows)
+    for picture in (policy / "report").glob("*.png"):
+        shutil.copy(picture, out / picture.name)
+    agent = results["agent"]
+    for name, value in (("best", max(agent)), ("worst", min(agent))):
+        video = sorted((out / "videos").glob("*.mp4"))[agent.index(value)]
+        shutil.copy(video, out / f"agent_{name}.mp4")
+
+    table = Table(title="CarRacing-v3: return per lap (1000 less a tenth per frame is the most)", title_justify="left")
+    for column in ("player", "mean", "sd", "laps"):
+        table.add_column(column, justify="left" if column in ("player", "laps") else "right")
+    for player, row in rows.items():
+        laps = " ".join(f"{lap:.0f}" for lap in results[player])
+        table.add_row(PLAYERS[player], f"{row['mean']:.0f}", f"{row['sd']:.0f}", laps)
+    print()
+    Console(width=110).print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

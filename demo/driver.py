@@ -1,0 +1,76 @@
+"""The scripted driver: knows the track, but decides by what can be seen on the screen, and steers like a person.
+
+A person looks some way down the road, feels how fast the car is turning already, and holds a key until the car
+points where it should. So does this: one look-ahead point, one angle, two thresholds.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+LOOK_AHEAD = 26.0  # in the game's units; the screen shows 37 ahead of the car and 31 to each side
+ANTICIPATION_S = 0.15
+START_TURN_RAD = 0.18
+END_TURN_RAD = 0.08
+DECISIONS_HZ = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What the driver sees: where the road is going, and how the car turns. Both positive to the right."""
+
+    bearing_rad: float
+    turning_rad_s: float
+
+
+class RoadSight:
+    """Looks at the road of a `CarRacing`, given without its wrappers."""
+
+    def __init__(self, racing: Any) -> None:
+        self._racing = racing
+        self._track: Any = None
+        self._points: list[tuple[float, float]] = []  # the middle of the road
+        self._nearest = 0
+
+    def __call__(self) -> Sight:
+        if self._track is not self._racing.track:
+            self._track = self._racing.track
+            self._points = [(x, y) for _, _, x, y in self._track]
+            self._nearest = 0
+        hull = self._racing.car.hull
+        x, y = hull.position
+
+        def distance(i: int) -> float:
+            point = self._points[i % len(self._points)]
+            return math.hypot(point[0] - x, point[1] - y)
+
+        # Only from near where the car was: elsewhere the road may come close to itself.
+        self._nearest = min(range(self._nearest - 6, self._nearest + 12), key=distance) % len(self._points)
+        ahead = next(
+            (i for i in range(self._nearest, self._nearest + 12) if distance(i) >= LOOK_AHEAD), self._nearest + 12
+        )
+        point = self._points[ahead % len(self._points)]
+        right, forward = hull.GetLocalVector((point[0] - x, point[1] - y))
+        return Sight(math.atan2(right, forward), -hull.angularVelocity)
+
+
+class ScriptedDriver:
+    """Holds `a`, `w` or `d`; decides at most 15 times a second, and changes its mind about twice."""
+
+    def __init__(self, look: Callable[[], Sight], fps: float) -> None:
+        self._look = look
+        self._ticks_per_decision = math.ceil(fps / DECISIONS_HZ)
+        self._ticks = 0
+        self._side = 0
+
+    def keys(self, *, running: bool) -> frozenset[str]:
+        if self._ticks % self._ticks_per_decision == 0:
+            self._decide(self._look())
+        self._ticks += 1
+        return frozenset({-1: "a", 0: "w", 1: "d"}[self._side])
+
+    def _decide(self, sight: Sight) -> None:
+        off_rad = sight.bearing_rad - sight.turning_rad_s * ANTICIPATION_S
+        if self._side * off_rad < END_TURN_RAD:  # always so when going straight
+            self._side = 0 if abs(off_rad) < START_TURN_RAD else int(math.copysign(1, off_rad))

@@ -1,0 +1,171 @@
+"""CarRacing in a window, with real keys: `python -m demo.game --laps 3 --laps-file laps.json`.
+
+The game is Gymnasium's CarRacing-v3 in the window of `gymnasium.utils.play`. Hold a (left), w (forward) or
+d (right): cruise control keeps the speed, and time stands still while no key is held. Return starts a lap that
+runs to its end whatever is held.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import gymnasium as gym
+import pygame
+import tyro
+
+from agent.errors import TwoframeError, UsageError, run_command
+from agent.options import ending_signals
+from agent.recording_writer import require_new_folder
+from demo.cruise import CruiseControl, steering
+from demo.driver import RoadSight, ScriptedDriver
+from demo.hands import Hands, open_player_emitter
+from demo.lap_game import Controls, LapGame
+from demo.laps import Lap, LapsFile
+from demo.players import START_KEY, Nobody, Player, RandomPlayer
+
+TITLE = "CarRacing"
+SIZE = (600, 400)  # width, height of the window
+BAR_HEIGHT = 50  # rows at the bottom that show the steering, and so give the last action away
+CROP = (0, 0, SIZE[0], SIZE[1] - BAR_HEIGHT)  # left, top, width, height: what a player should look at
+KEYS = ("a", "w", "d")
+ENVIRONMENT = "CarRacing-v3"
+
+
+@dataclass(frozen=True, slots=True)
+class GameOptions:
+    laps_file: Annotated[Path, tyro.conf.arg(metavar="FILE.json")]
+    """New file for the laps: seed, return, frames and more of each, written when it ends."""
+    seeds: Annotated[tuple[int, ...], tyro.conf.arg(metavar="SEED")] = ()
+    """The tracks to drive, one lap each. Or say how many with --laps."""
+    first_seed: int = 0
+    """With --laps: the seed of the first track; the others follow."""
+    laps: int = 1
+    """How many laps, without --seeds."""
+    max_frames: int = 1000
+    """Frames after which a lap ends unfinished."""
+    fps: int = 30
+    """Frames a second."""
+    disturb: bool = False
+    """Push the steering at random, for demonstrations that show how to get back to the middle."""
+    driver: Literal["person", "scripted", "random", "none"] = "person"
+    """Who plays: a person (or an agent) at the keyboard; or from inside the game, with real keys, a script that
+    knows the track, random keys, or none but Return at the start of each lap."""
+    video: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
+    """New folder for a small video of each lap."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    def command() -> int:
+        options = tyro.cli(GameOptions, prog="python -m demo.game", description=__doc__, args=argv)
+        return run(_checked(options))
+
+    return run_command(command)
+
+
+def run(options: GameOptions) -> int:
+    """Until the last lap has ended, the window is closed, or a signal comes. Raises `TwoframeError`."""
+    seeds = options.seeds or tuple(range(options.first_seed, options.first_seed + options.laps))
+    with ExitStack() as stack:
+        _open_display()
+        stack.callback(pygame.quit)
+        if options.video is not None:
+            _make_folder(options.video)
+        racing = gym.make(
+            ENVIRONMENT, render_mode="rgb_array", max_episode_steps=options.max_frames, disable_env_checker=True
+        )
+        playing = stack.enter_context(ExitStack())  # ends with the last lap, while the window is still there
+
+        def end() -> None:
+            playing.close()
+            _quit()
+
+        game = LapGame(
+            CruiseControl(racing, disturbed=options.disturb),
+            Controls(KEYS, steering),
+            seeds,
+            LapsFile(options.laps_file),
+            fps=options.fps,
+            on_lap=_report(len(seeds)),
+            on_end=end,
+            video=options.video,
+        )
+        stack.callback(game.close)
+        if (player := _player(options, racing)) is not None:
+            emitter = open_player_emitter((*KEYS, START_KEY))
+            hands = playing.enter_context(Hands(emitter, _window_id, pygame.key.get_focused))
+            game.turn = lambda running: hands.hold(player.keys(running=running))
+        stack.enter_context(ending_signals(_quit))
+        _play(game, options.fps)
+    return 0
+
+
+def _checked(options: GameOptions) -> GameOptions:
+    for name, value in (("--laps", options.laps), ("--max-frames", options.max_frames), ("--fps", options.fps)):
+        if value < 1:
+            raise UsageError(f"{name}: found {value}, expected at least 1")
+    return options
+
+
+def _open_display() -> None:
+    """Raises `TwoframeError` if there is none."""
+    if sys.platform == "linux":
+        # SDL would take Wayland, where no program can press keys; or, without any display, draw where nobody sees it.
+        os.environ["SDL_VIDEODRIVER"] = "x11"
+    try:
+        pygame.display.init()
+    except pygame.error as error:
+        raise TwoframeError(f"display: found none ({error}), expected a screen to open a window on") from None
+    pygame.display.set_caption(TITLE)
+
+
+def _make_folder(folder: Path) -> None:
+    require_new_folder(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TwoframeError(f"{folder}: found {error.strerror or error}, expected a place for the videos") from None
+
+
+def _window_id() -> int | None:
+    """The game's window as the system numbers it, now: `play` opens it, and a resize may open it anew."""
+    window = pygame.display.get_wm_info().get("window")
+    return window if isinstance(window, int) else None
+
+
+def _play(game: LapGame, fps: int) -> None:
+    from gymnasium.utils.play import play  # imports matplotlib, and takes a second
+
+    play(game, fps=fps, keys_to_action=game.controls.codes(), noop=0)
+
+
+def _player(options: GameOptions, racing: gym.Env[Any, Any]) -> Player | None:
+    if options.driver == "scripted":
+        return ScriptedDriver(RoadSight(racing.unwrapped), options.fps)
+    if options.driver == "random":
+        return RandomPlayer(KEYS, seed=options.first_seed, fps=options.fps)
+    return Nobody() if options.driver == "none" else None
+
+
+def _report(count: int) -> Callable[[Lap], None]:
+    done = 0
+
+    def report(lap: Lap) -> None:
+        nonlocal done
+        done += 1
+        late = f", {lap.late_ticks} late ticks" if lap.late_ticks else ""
+        print(f"lap {done} of {count}, track {lap.seed}: {lap.score:.0f} in {lap.frames} frames{late}", flush=True)
+
+    return report
+
+
+def _quit() -> None:
+    if pygame.display.get_init():  # a signal may come when the window has just gone
+        pygame.event.post(pygame.event.Event(pygame.QUIT))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

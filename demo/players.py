@@ -1,0 +1,39 @@
+"""Who may play a demo game from inside its process: they choose keys, `Hands` press them."""
+
+from typing import Protocol
+
+import numpy as np
+
+START_KEY = "enter"
+SPELL_S = (0.1, 0.6)
+
+
+class Player(Protocol):
+    def keys(self, *, running: bool) -> frozenset[str]:
+        """The keys to hold until the next tick; asked once per tick. `running`: whether the game's time passes."""
+        ...
+
+
+class Nobody:
+    """Starts every lap, then presses nothing: what the game does alone."""
+
+    def keys(self, *, running: bool) -> frozenset[str]:
+        return frozenset() if running else frozenset({START_KEY})
+
+
+class RandomPlayer:
+    """Holds one key after the other, each for a moment; the same for a seed."""
+
+    def __init__(self, choice: tuple[str, ...], seed: int, fps: float) -> None:
+        self._choice = choice
+        self._random = np.random.default_rng(seed)
+        self._fps = fps
+        self._ticks_left = 0
+        self._key = choice[0]
+
+    def keys(self, *, running: bool) -> frozenset[str]:
+        if self._ticks_left == 0:
+            self._key = str(self._random.choice(self._choice))
+            self._ticks_left = round(self._random.uniform(*SPELL_S) * self._fps)
+        self._ticks_left -= 1
+        return frozenset({self._key})

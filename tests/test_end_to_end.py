@@ -1,0 +1,43 @@
+"""The whole loop in miniature, on a display of its own: record, train, play, compare."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from conftest import ROOT, without_display
+
+
+def test_the_demo_records_trains_plays_and_compares_twice_in_a_row(tmp_path: Path) -> None:
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-m", "demo", "--quick", "--out", tmp_path / "out"],
+            cwd=ROOT,
+            env=without_display(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.stderr == ""
+    table = json.loads((tmp_path / "out" / "table.json").read_text())
+    assert list(table) == ["agent", "driver", "random", "nothing"]
+    assert all(set(row) == {"laps", "mean", "sd"} for row in table.values())
+    laps = {player: json.loads((tmp_path / "out" / f"{player}.json").read_text()) for player in table}
+    assert all(lap["ticks_with_key"] > 0.9 * lap["frames"] for lap in laps["agent"])  # the agent really pressed
+    assert laps["nothing"][0]["ticks_with_key"] == 0
+    assert laps["agent"][0]["seed"] == laps["driver"][0]["seed"]
+    assert table["agent"]["laps"] == [lap["return"] for lap in laps["agent"]]
+    made = {path.name for path in (tmp_path / "out").iterdir()}
+    assert {"policy", "recording", "agent_best.mp4", "agent_worst.mp4"} <= made
+    assert any(name.endswith(".png") for name in made)
+
+
+def test_a_folder_that_the_demo_did_not_make_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    done = subprocess.run(
+        [sys.executable, "-m", "demo", "--out", tmp_path], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert (tmp_path / "mine.txt").read_text() == "mine"
