@@ -1,0 +1,134 @@
+"""The loop of training, with a learner that does as it is told."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from recordings import meta
+
+from agent.errors import TwoframeError
+from train.batches import Augmentation, Batch, Batches
+from train.dataset import Dataset
+from train.fit import Epoch, Fit, Plan, fit, learning_rate_share
+from train.metrics import commonest, score
+from train.windows import Stretch
+
+LABELS = np.arange(200) // 5 % 3
+
+
+class ToldLearner:
+    """Learns nothing: after epoch e it gives the truth the probability `truth[e - 1]`; weights are the epoch."""
+
+    def __init__(self, truth: Sequence[float], loss: Sequence[float] | None = None) -> None:
+        self.truth, self.loss = truth, loss or [1.0] * len(truth)
+        self.epoch = 0
+        self.shares: list[float] = []
+        self.network = self
+        self.model = self
+
+    def begin_epoch(self, number: int, steps: int) -> None:
+        self.epoch = number
+
+    def end_step(self, loss: float) -> None: ...
+
+    def end_epoch(self, epoch: Epoch) -> None: ...
+
+    def train(self, batch: Batch, learning_rate_share: float) -> tuple[float, int]:
+        self.shares.append(learning_rate_share)
+        return self.loss[self.epoch - 1], 0
+
+    def predict(self, batch: Batch) -> np.ndarray:
+        right = self.truth[self.epoch - 1]
+        said = np.full((*batch.labels.shape, 3), (1 - right) / 2, np.float32)
+        np.put_along_axis(said, batch.labels[..., None], right, axis=2)
+        return said
+
+    def get_weights(self) -> int:
+        return self.epoch
+
+    def set_weights(self, weights: int) -> None:
+        self.epoch = weights
+
+
+def fitted(learner: ToldLearner, **changed: float) -> Fit:
+    gap_before = np.zeros(200, bool)
+    gap_before[0] = True
+    described = meta(size=(2, 2))
+    dataset = Dataset(
+        sources=(np.zeros((200, 2, 2, 1), np.uint8),),
+        starts=np.array([0, 200]),
+        labels=LABELS,
+        previous=np.concatenate([[-1], LABELS[:-1]]),
+        gap_before=gap_before,
+        is_target=np.ones(200, bool),
+        captured_ns=np.arange(200) * 50_000_000,
+        actions=described.actions,
+        meta=described,
+        frame=described.frame,
+    )
+    weights = np.ones(200, np.float32)
+    training, validation = (
+        Batches(dataset, [stretch], weights, frames=2, run_frames=8, batch_windows=14)
+        for stretch in (Stretch(0, 150), Stretch(150, 200))
+    )
+    plan = {"epochs": len(learner.truth), "patience": 99, "budget_s": math.inf, "seed": 0, **changed}
+    return fit(learner, dataset, training, validation, Plan(**plan, augmentation=Augmentation()), [learner])  # type: ignore[arg-type]
+
+
+def test_the_weights_of_the_best_epoch_are_kept() -> None:
+    learner = ToldLearner([0.5, 0.8, 0.6])
+    result = fitted(learner)
+    assert result.best.number == 2
+    assert [epoch.is_best for epoch in result.epochs] == [True, True, False]
+    assert learner.epoch == 2
+    assert result.best.judgement.loss == pytest.approx(-math.log(0.8), abs=1e-5)
+    assert result.best.judgement.ends.tolist() == list(range(151, 200))
+    assert result.best.judgement.scores.accuracy == 1
+    assert result.failure is None
+
+
+def test_it_stops_when_the_validation_loss_no_longer_falls() -> None:
+    result = fitted(ToldLearner([0.5, 0.8, 0.7, 0.7, 0.9]), patience=2)
+    assert len(result.epochs) == 4
+    assert "not fallen for 2 epochs" in result.ended
+
+
+def test_a_loss_that_is_no_number_keeps_the_last_good_weights() -> None:
+    learner = ToldLearner([0.5, 0.6, 0.7], loss=[1.0, 1.0, math.nan])
+    result = fitted(learner)
+    assert learner.epoch == 2
+    assert "NaN" in str(result.failure)
+    assert "epoch 2" in str(result.failure)
+    with pytest.raises(TwoframeError, match="nothing was kept"):
+        fitted(ToldLearner([0.5], loss=[math.nan]))
+    assert fitted(ToldLearner([0.5, math.nan])).failure is not None
+
+
+def test_it_stops_in_time_with_what_it_has() -> None:
+    result = fitted(ToldLearner([0.5] * 1000), budget_s=1e-9)
+    assert len(result.epochs) == 1
+    assert "time is over" in result.ended
+
+
+def test_the_learning_rate_rises_shortly_and_falls_to_nearly_nothing() -> None:
+    shares = [learning_rate_share(i / 1000) for i in range(1001)]
+    assert shares[0] < 0.1
+    assert max(shares) > 0.99
+    assert shares[-1] == pytest.approx(0.01)
+    assert all(a >= b for a, b in zip(shares[30:], shares[31:], strict=False))
+
+
+def test_scores_are_counted_right() -> None:
+    truth, said = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 0, 1, 1, -1, 1])
+    changes = np.array([False, False, True, True, False, True])
+    scores = score(truth, said, changes, 3)
+    assert scores.accuracy == pytest.approx(3 / 6)
+    assert scores.change_accuracy == pytest.approx(1 / 3)
+    assert scores.recalls == pytest.approx((2 / 3, 1 / 2, 0))
+    assert scores.macro_f1 == pytest.approx((4 / 5 + 2 / 5 + 0) / 3)
+    assert scores.confusion == ((2, 1, 0), (0, 1, 0), (0, 1, 0))
+    assert score(truth, commonest(truth, 3), changes, 3).accuracy == pytest.approx(1 / 2)
+    none = score(truth[:0], truth[:0], changes[:0], 3)
+    assert math.isnan(none.accuracy)
+    assert none.to_json()["accuracy"] is None

@@ -1,0 +1,247 @@
+"""What train makes of recordings, before any network: labels, windows, the split, batches of runs."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from recordings import meta, write_recording
+from training import SIZE, bar_frames, bar_recording
+
+from agent.actions import ActionSet
+from agent.errors import TwoframeError
+from agent.frames import Box, FrameSpec, prepare
+from agent.recording_writer import RecordingWriter
+from train.batches import DROPPED, Augmentation, Batches, ahead, augment
+from train.dataset import Dataset, open_dataset, pixel_statistics
+from train.windows import Stretch, split, stretches_of, window_weights, windows_of
+
+PERIOD_NS = 50_000_000
+
+
+def opened(*folders: Path, room: Path, **changed: object) -> Dataset:
+    settings = {"actions": None, "frame_of": lambda recorded: recorded, "shift_ms": 0.0, **changed}
+    return open_dataset(folders, room=room, **settings)  # type: ignore[arg-type]
+
+
+def synthetic(gaps: list[int], t: int, labels: np.ndarray | None = None) -> Dataset:
+    """A dataset of `t` tiny frames that hold their number, with gaps before the frames `gaps`."""
+    frames = np.zeros((t, 2, 2, 1), np.uint8)
+    frames[:, 0, 0, 0] = np.arange(t) % 256
+    gap_before = np.zeros(t, bool)
+    gap_before[[0, *gaps]] = True
+    labels = np.arange(t) // 7 % 3 if labels is None else labels
+    previous = np.concatenate([[-1], labels[:-1]])
+    previous[gap_before] = -1
+    described = meta(size=(2, 2))
+    return Dataset(
+        sources=(frames,),
+        starts=np.array([0, t]),
+        labels=labels,
+        previous=previous,
+        gap_before=gap_before,
+        is_target=np.ones(t, bool),
+        captured_ns=np.arange(t) * PERIOD_NS,
+        actions=described.actions,
+        meta=described,
+        frame=described.frame,
+    )
+
+
+def test_the_label_is_the_action_held_at_the_frame(tmp_path: Path) -> None:
+    frames, keys = bar_frames(60, 0)
+    write_recording(tmp_path / "rec", frames, keys, described=meta(size=SIZE))
+    dataset = opened(tmp_path / "rec", room=tmp_path)
+    assert dataset.labels.tolist() == ["awd".index(key) for key in keys]
+    assert dataset.previous[0] == -1
+    assert dataset.previous[1:].tolist() == dataset.labels[:-1].tolist()
+    assert dataset.is_target.all()
+
+
+def test_a_label_shift_takes_later_keys_and_never_those_behind_a_gap(tmp_path: Path) -> None:
+    with RecordingWriter(tmp_path / "rec", meta()) as writer:
+        writer.key_event(0, "a", down=True)
+        writer.key_event(5 * PERIOD_NS, "a", down=False)
+        writer.key_event(5 * PERIOD_NS, "d", down=True)
+        for t in [*range(10), *range(100, 110)]:
+            writer.append(np.zeros((12, 16, 1), np.uint8), t * PERIOD_NS)
+    dataset = opened(tmp_path / "rec", room=tmp_path, shift_ms=100.0, actions=ActionSet.parse(["left=a", "right=d"]))
+    assert dataset.labels[:10].tolist() == [0] * 3 + [1] * 7
+    assert dataset.is_target.tolist() == ([True] * 8 + [False] * 2) * 2
+
+
+def test_only_what_a_person_did_is_learned(tmp_path: Path) -> None:
+    with RecordingWriter(tmp_path / "rec", meta(source="rollout"), extras=["control"]) as writer:
+        for t, key in enumerate("awd" * 10):
+            writer.key_event(t * PERIOD_NS, key, down=True)
+            control = np.array(t >= 15, np.uint8)
+            writer.append(np.zeros((12, 16, 1), np.uint8), t * PERIOD_NS, control=control)
+            writer.key_event(t * PERIOD_NS + 1, key, down=False)
+    dataset = opened(tmp_path / "rec", room=tmp_path)
+    assert dataset.is_target.tolist() == [False] * 15 + [True] * 15
+    windows = windows_of(dataset, [Stretch(0, 30)], 2)
+    assert windows.tolist() == list(range(15, 30))  # frame 14, which the agent played, serves as context
+
+
+def test_frames_are_prepared_again_for_a_smaller_spec(tmp_path: Path) -> None:
+    bar_recording(tmp_path / "rec", 300)
+    small = FrameSpec(10, 8, "gray", Box(2, 2, 20, 16), SIZE)
+    recorded = opened(tmp_path / "rec", room=tmp_path)
+    dataset = opened(tmp_path / "rec", room=tmp_path, frame_of=lambda _: small)
+    assert dataset.frame == small
+    for t in (0, 150, 299):
+        assert (dataset.sources[0][t] == prepare(recorded.sources[0][t], small)).all()
+    assert [path.name for path in tmp_path.iterdir()] == ["rec"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"size": (16, 12)}, "found frames 16x12 gray, expected 32x24 gray"),
+        ({"fps": 10.0}, "found 10 fps, expected 20"),
+        ({"actions": ActionSet.parse(["left=a", "forward=w", "right=e"])}, "found keys a w e, expected a w d"),
+        ({"actions": ActionSet.parse(["port=a", "forward=w", "right=d"])}, "found actions port=a"),
+    ],
+)
+def test_recordings_that_do_not_belong_together_are_named(
+    tmp_path: Path, changed: dict[str, object], said: str
+) -> None:
+    bar_recording(tmp_path / "one", 60)
+    other = meta(**{"size": SIZE, **changed})  # type: ignore[arg-type]
+    shape = (other.frame.height, other.frame.width, 1)
+    keys = list(other.keys)
+    write_recording(tmp_path / "two", [np.zeros(shape, np.uint8)] * 60, keys * 20, described=other)
+    with pytest.raises(TwoframeError) as error:
+        opened(tmp_path / "one", tmp_path / "two", room=tmp_path)
+    assert said in str(error.value)
+    assert str(tmp_path / "one") in str(error.value)
+    assert str(tmp_path / "two") in str(error.value)
+
+
+def test_an_empty_recording_and_an_action_never_played_are_refused(tmp_path: Path) -> None:
+    write_recording(tmp_path / "empty", [], [], described=meta(size=SIZE))
+    with pytest.raises(TwoframeError, match="empty: found no frames"):
+        opened(tmp_path / "empty", room=tmp_path)
+    frames, _ = bar_frames(60, 0)
+    write_recording(tmp_path / "straight", frames, ["w"] * 30 + ["a"] * 30, described=meta(size=SIZE))
+    with pytest.raises(TwoframeError, match="found no frame with the action right"):
+        opened(tmp_path / "straight", room=tmp_path)
+
+
+def test_window_never_spans_two_recordings_or_a_gap(tmp_path: Path) -> None:
+    one, two = bar_recording(tmp_path / "one", 50, 1), bar_recording(tmp_path / "two", 40, 2)
+    dataset = opened(one, two, room=tmp_path)
+    whole = stretches_of(dataset.gap_before, np.ones(90, bool))
+    assert whole == (Stretch(0, 50), Stretch(50, 90))
+    assert windows_of(dataset, whole, 3).tolist() == [*range(2, 50), *range(52, 90)]
+
+    gapped = synthetic([10, 30, 31], 50)
+    whole = stretches_of(gapped.gap_before, np.ones(50, bool))
+    assert [tuple(stretch) for stretch in whole] == [(0, 10), (10, 30), (30, 31), (31, 50)]
+    assert windows_of(gapped, whole, 2).tolist() == [*range(1, 10), *range(11, 30), *range(32, 50)]
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    t=st.integers(60, 1500),
+    gaps=st.lists(st.integers(1, 59), max_size=5, unique=True),
+    frames=st.integers(1, 4),
+    run_frames=st.integers(1, 9),
+    batch_windows=st.integers(1, 70),
+    seed=st.integers(0, 5),
+)
+def test_an_epoch_holds_every_window_once_with_its_own_frames(
+    t: int, gaps: list[int], frames: int, run_frames: int, batch_windows: int, seed: int
+) -> None:
+    dataset = synthetic(gaps, t)
+    whole = stretches_of(dataset.gap_before, np.ones(t, bool))
+    windows = windows_of(dataset, whole, frames)
+    weights = np.ones(t, np.float32)
+    batches = Batches(dataset, whole, weights, frames=frames, run_frames=run_frames, batch_windows=batch_windows)
+    for epoch in (batches.in_order(), batches.shuffled([seed], Augmentation())):
+        seen = []
+        for batch in epoch:
+            assert batch.frames.shape[:2] == (batches.runs, batches.run_frames)
+            for run, j in np.argwhere(batch.ends >= 0):
+                end = batch.ends[run, j]
+                seen.append(end)
+                window = batch.frames[run, j : j + frames, 0, 0, 0]
+                assert window.tolist() == [i % 256 for i in range(end - frames + 1, end + 1)]
+                assert batch.labels[run, j] == dataset.labels[end]
+            assert (batch.weights[batch.ends < 0] == 0).all()
+            assert batch.weights.sum() == pytest.approx(1)
+        assert sorted(seen) == windows.tolist()
+
+
+@settings(max_examples=30, deadline=None)
+@given(t=st.integers(150, 4000), frames=st.integers(1, 4), seed=st.integers(0, 9))
+def test_the_split_keeps_a_guard_between_training_and_validation(t: int, frames: int, seed: int) -> None:
+    dataset = synthetic([], t)
+    drawn = split(dataset, frames=frames, seed=seed)
+    assert drawn == split(dataset, frames=frames, seed=seed)
+    training = {i for start, stop in drawn.training for i in range(start, stop)}
+    validation = {i for start, stop in drawn.validation for i in range(start, stop)}
+    near = {i + offset for i in validation for offset in range(-drawn.guard, drawn.guard + 1)}
+    assert drawn.guard >= frames - 1
+    assert not training & near
+    assert 0.08 < len(validation) / t < 0.2
+    assert len(training) / t > 0.7
+
+
+def test_a_split_without_windows_or_without_an_action_is_refused() -> None:
+    with pytest.raises(TwoframeError, match="no 3 in a row"):
+        split(synthetic(list(range(1, 60)), 60), frames=3, seed=0)
+    rare = np.zeros(500, np.int64)
+    rare[:250] = 1
+    rare[250] = 2  # one frame cannot be on both sides: it is learned from, or there is nothing to learn
+    drawn = split(synthetic([], 500, rare), frames=2, seed=0)
+    assert 250 in windows_of(synthetic([], 500, rare), drawn.training, 2)
+
+
+def test_rare_actions_and_changes_weigh_more() -> None:
+    labels = np.array([0] * 80 + [1] * 20 + [0] * 100)
+    dataset = synthetic([], 200, labels)
+    windows = windows_of(dataset, [Stretch(0, 200)], 2)
+    weights = window_weights(dataset, windows, balance=1.0, change=3.0)
+    assert weights[windows].mean() == pytest.approx(1)
+    assert weights[80] / weights[81] == pytest.approx(3)
+    assert weights[81] / weights[10] == pytest.approx(179 / 20)
+    plain = window_weights(dataset, windows, balance=0.0, change=1.0)
+    assert plain[windows] == pytest.approx(1)
+
+
+def test_an_augmentation_is_drawn_once_per_run() -> None:
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (24, 32, 3)).astype(np.uint8)
+    for _ in range(20):
+        run = np.repeat(image[None], 5, axis=0)
+        augment(run, rng, Augmentation(brightness=0.2, shift=0.1))
+        assert (run == run[0]).all()
+        assert (run != image).any()
+
+
+def test_older_frames_are_dropped_and_swapped_as_often_as_asked() -> None:
+    dataset = synthetic([], 1000)
+    batches = Batches(dataset, [Stretch(0, 1000)], np.ones(1000, np.float32), frames=2, run_frames=8, batch_windows=64)
+    lent = [batch.older_from for batch in batches.shuffled([0], Augmentation(drop_older=0.25, swap_older=0.25))]
+    own = np.arange(len(lent[0]))
+    assert np.mean([(one == DROPPED).mean() for one in lent]) == pytest.approx(0.25, abs=0.05)
+    assert np.mean([(one == own).mean() for one in lent]) == pytest.approx(0.5, abs=0.06)
+
+
+def test_what_fails_while_gathering_ahead_is_raised_where_it_is_wanted() -> None:
+    def broken():  # type: ignore[no-untyped-def]
+        yield from ()
+        raise OSError("gone")
+
+    with pytest.raises(OSError, match="gone"):
+        list(ahead(broken()))
+
+
+def test_pixel_statistics_are_those_of_the_frames(tmp_path: Path) -> None:
+    dataset = opened(bar_recording(tmp_path / "rec", 100), room=tmp_path)
+    mean, deviation = pixel_statistics(dataset, np.arange(100))
+    frames = dataset.sources[0].astype(np.float64)
+    assert mean == pytest.approx(frames.mean(axis=0), abs=1e-3)
+    assert deviation == pytest.approx(frames.std(axis=0), abs=1e-2)

@@ -1,0 +1,1 @@
+"""From recordings to a policy: dataset, model, fitting, metrics, export."""

@@ -1,0 +1,200 @@
+"""The recordings of one training, side by side on one axis of frames: what was seen and what was done.
+
+Frames stay on disk and are mapped; labels and times are small and live in memory.
+"""
+
+import errno
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from agent.actions import ActionSet
+from agent.errors import TwoframeError, raise_if_any
+from agent.frames import FrameSpec, Image, prepare
+from agent.policy_format import Spacing
+from agent.recording import PERSON, Meta, Recording
+
+FPS_TOLERANCE = 0.1  # rates further apart than this share make no common spacing of two frames
+_CHUNK = 256  # frames prepared between two writes
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """T frames of one or several recordings in a row; frame t is the same in every array.
+
+    `sources` hold the frames (T_i, H, W, C) uint8, recording by recording, the i-th from `starts[i]` to
+    `starts[i + 1]`. labels (T,) int64; previous (T,) int64 is the action held one frame earlier, -1 after a
+    gap; gap_before (T,) bool, also at the start of a recording; is_target (T,) bool where a person decided
+    and the label is known; captured_ns (T,) int64, from the start of each recording.
+    """
+
+    sources: tuple[npt.NDArray[np.uint8], ...]
+    starts: npt.NDArray[np.int64]
+    labels: npt.NDArray[np.int64]
+    previous: npt.NDArray[np.int64]
+    gap_before: npt.NDArray[np.bool_]
+    is_target: npt.NDArray[np.bool_]
+    captured_ns: npt.NDArray[np.int64]
+    actions: ActionSet
+    meta: Meta
+    frame: FrameSpec
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def is_change(self) -> npt.NDArray[np.bool_]:
+        """(T,) bool: whether the action differs from that of the frame before."""
+        change: npt.NDArray[np.bool_] = (self.previous >= 0) & (self.previous != self.labels)
+        return change
+
+    def gather(self, index: npt.NDArray[np.int64], out: npt.NDArray[np.uint8]) -> None:
+        """Copy the frames `index` (L,), all of one recording, to `out` (L, H, W, C)."""
+        i = int(np.searchsorted(self.starts, index[0], side="right")) - 1
+        np.take(self.sources[i], index - self.starts[i], axis=0, out=out, mode="clip")
+
+    def spacing(self, windows: npt.NDArray[np.int64]) -> Spacing:
+        """Of the newest two frames of the `windows` that end at these frames: 1st, 50th, 99th percentile."""
+        inside = windows[~self.gap_before[windows]]
+        spacings = self.captured_ns[inside] - self.captured_ns[inside - 1]
+        if not len(spacings):
+            period_ns = round(1e9 / self.meta.fps)
+            return Spacing(period_ns, period_ns, period_ns)
+        low, median, high = np.percentile(spacings, [1, 50, 99])
+        return Spacing(int(low), int(median), int(high))
+
+
+def open_dataset(
+    folders: Sequence[Path],
+    *,
+    actions: ActionSet | None,
+    frame_of: Callable[[FrameSpec], FrameSpec],
+    shift_ms: float,
+    room: Path,
+) -> Dataset:
+    """Open the recordings in `folders` and look whether they belong together.
+
+    `actions` replace the recorded ones; `frame_of` tells from the recorded FrameSpec the one that the policy
+    is to see. Frames that must be prepared anew go to a file without a name in the folder `room`.
+    Raises `TwoframeError` naming the folders that do not fit.
+    """
+    recordings = [Recording.open(folder) for folder in folders]
+    _check_together(recordings)
+    meta = recordings[0].meta
+    actions = actions or meta.actions
+    labels = [_labels(recording, actions, round(shift_ms * 1e6)) for recording in recordings]
+    joined = np.concatenate([label for label, _ in labels])
+    is_target = np.concatenate([target for _, target in labels])
+    _check_every_action(joined[is_target], actions, folders)
+
+    gap_before = np.concatenate([recording.gap_before() for recording in recordings])
+    previous = np.concatenate([[-1], joined[:-1]])
+    previous[gap_before] = -1
+    starts = np.concatenate([[0], np.cumsum([len(recording) for recording in recordings])])
+    sources = tuple(recording.frames for recording in recordings)
+    frame = frame_of(meta.frame)
+    is_as_recorded = frame.shape == meta.frame.shape and frame.crop is None
+    if not is_as_recorded:
+        sources = tuple(_prepared(source, frame, room) for source in sources)
+    return Dataset(
+        sources=tuple(np.asarray(source) for source in sources),
+        starts=starts.astype(np.int64),
+        labels=joined,
+        previous=previous.astype(np.int64),
+        gap_before=gap_before,
+        is_target=is_target,
+        captured_ns=np.concatenate([recording.captured_ns for recording in recordings]),
+        actions=actions,
+        meta=meta,
+        frame=frame,
+    )
+
+
+def _check_together(recordings: Sequence[Recording]) -> None:
+    first = recordings[0]
+    problems = [
+        f"{recording.folder}: found no frames, expected a recording with some; leave it out or record again"
+        for recording in recordings
+        if not len(recording)
+    ]
+    for recording in recordings[1:]:
+        for what, found, expected in [
+            ("frames", str(recording.meta.frame), str(first.meta.frame)),
+            ("crop of", recording.meta.frame.crop_of, first.meta.frame.crop_of),
+            ("keys", " ".join(recording.meta.keys), " ".join(first.meta.keys)),
+            ("actions", str(recording.meta.actions), str(first.meta.actions)),
+        ]:
+            if found != expected:
+                problems.append(
+                    f"{recording.folder}: found {what} {found}, expected {expected} as in {first.folder}; "
+                    "train them apart or record again"
+                )
+        if abs(recording.meta.fps / first.meta.fps - 1) > FPS_TOLERANCE:
+            problems.append(
+                f"{recording.folder}: found {recording.meta.fps:g} fps, expected {first.meta.fps:g} as in "
+                f"{first.folder}; train them apart or record again"
+            )
+    raise_if_any(problems)
+
+
+def _labels(
+    recording: Recording, actions: ActionSet, shift_ns: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """(T,) int64 the action at each frame's time plus the shift, and (T,) bool whether it is one to learn."""
+    times_ns = recording.captured_ns + shift_ns
+    labels = actions.actions_of(recording.held_at(times_ns), recording.meta.keys)
+    # Behind a gap or the end nobody knows what was held: the shifted time must fall within the same stretch.
+    stretch = np.cumsum(recording.gap_before())
+    last = np.searchsorted(stretch, stretch, side="right") - 1
+    is_target = times_ns <= recording.captured_ns[last]
+    if recording.control is not None:
+        is_target &= recording.control == PERSON
+    return labels, is_target
+
+
+def _check_every_action(labels: npt.NDArray[np.int64], actions: ActionSet, folders: Sequence[Path]) -> None:
+    counts = np.bincount(labels, minlength=len(actions))
+    never = [name for name, count in zip(actions.names, counts, strict=True) if not count]
+    if never:
+        raise TwoframeError(
+            f"{', '.join(map(str, folders))}: found no frame with the action {', '.join(never)}, expected every "
+            "action to be played; record more or leave the action out with --keys"
+        )
+
+
+def _prepared(source: npt.NDArray[np.uint8], frame: FrameSpec, room: Path) -> npt.NDArray[np.uint8]:
+    """`source` (T, H, W, C) prepared by `frame`, mapped from a file that vanishes with the process."""
+    try:
+        with tempfile.TemporaryFile(dir=room) as file:
+            for start in range(0, len(source), _CHUNK):
+                file.write(np.stack([prepare(image, frame) for image in source[start : start + _CHUNK]]).tobytes())
+            file.flush()
+            return np.memmap(file, np.uint8, "r", shape=(len(source), *frame.shape))
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            size_mb = len(source) * frame.width * frame.height * frame.channels / 1e6
+            raise TwoframeError(
+                f"{room}: found the disk full, expected {size_mb:.0f} MB for the prepared frames; free some space"
+            ) from None
+        raise TwoframeError(f"{room}: found {error.strerror or error}, expected a folder to write to") from None
+
+
+def pixel_statistics(
+    dataset: Dataset, frames: npt.NDArray[np.int64], most: int = 2000
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Mean and standard deviation per pixel, (H, W, C) float32 in 0..255, over at most `most` of `frames`."""
+    chosen = frames[:: max(1, len(frames) // most)]
+    total = np.zeros(dataset.frame.shape, np.float64)
+    squares = np.zeros(dataset.frame.shape, np.float64)
+    image: Image = np.empty((1, *dataset.frame.shape), np.uint8)
+    for t in chosen:
+        dataset.gather(np.array([t]), image)
+        total += image[0]
+        squares += image[0].astype(np.float64) ** 2
+    mean = total / len(chosen)
+    deviation = np.sqrt(np.maximum(squares / len(chosen) - mean**2, 0))
+    return mean.astype(np.float32), deviation.astype(np.float32)

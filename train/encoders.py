@@ -1,0 +1,121 @@
+"""Encoders: from one image to its features. Each is one function; `train/model.py` puts two images in a row."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from keras import layers, ops
+
+Shape = tuple[int, int, int]  # (H, W, C)
+Pixels = npt.NDArray[np.float32]  # (H, W, C), 0..255
+
+
+def alexnet(shape: Shape, mean: Pixels, deviation: Pixels) -> Any:
+    """(H, W, C) uint8 to 4096 features: AlexNet (Krizhevsky et al. 2012) as tflearn's example builds it.
+
+    The recording's `mean` and `deviation` are not used: the image is only scaled to 0..1.
+    """
+    image = keras.Input(shape, dtype="uint8", name="image")
+    x = layers.Rescaling(1 / 255)(image)
+    x = layers.Conv2D(96, 11, strides=4, padding="same", activation="relu")(x)
+    x = layers.MaxPooling2D(3, strides=2, padding="same")(x)
+    x = local_response_normalization(x, "lrn1")
+    x = layers.Conv2D(256, 5, padding="same", activation="relu")(x)
+    x = layers.MaxPooling2D(3, strides=2, padding="same")(x)
+    x = local_response_normalization(x, "lrn2")
+    x = layers.Conv2D(384, 3, padding="same", activation="relu")(x)
+    x = layers.Conv2D(384, 3, padding="same", activation="relu")(x)
+    x = layers.Conv2D(256, 3, padding="same", activation="relu")(x)
+    x = layers.MaxPooling2D(3, strides=2, padding="same")(x)
+    x = local_response_normalization(x, "lrn3")
+    x = layers.Flatten()(x)
+    x = layers.Dense(4096, activation="tanh")(x)
+    x = layers.Dropout(0.5)(x)
+    x = layers.Dense(4096, activation="tanh")(x)
+    features = layers.Dropout(0.5)(x)
+    return keras.Model(image, features, name="alexnet")
+
+
+def local_response_normalization(
+    x: Any, name: str, radius: int = 5, bias: float = 1.0, alpha: float = 1e-4
+) -> Any:
+    """x / (bias + alpha * sum of squares over the `2 * radius + 1` nearest channels) ** 0.75, tflearn's defaults.
+
+    Keras has no such layer. Made of plain operations it loads anywhere and stays built-in in LiteRT; a model
+    of its own keeps them together.
+    """
+    inside = keras.Input(x.shape[1:])
+    channels = inside.shape[-1]
+    squares = ops.pad(ops.square(inside), [[0, 0], [0, 0], [0, 0], [radius, radius]])
+    near = squares[..., :channels]
+    for offset in range(1, 2 * radius + 1):
+        near = near + squares[..., offset : offset + channels]
+    root = ops.rsqrt(bias + alpha * near)
+    outside = inside * root * ops.sqrt(root)  # s ** -0.75 = s ** -0.5 * (s ** -0.5) ** 0.5, without a slow power
+    return keras.Model(inside, outside, name=name)(x)
+
+
+def compact(shape: Shape, mean: Pixels, deviation: Pixels) -> Any:
+    """(H, W, C) uint8 to 128 features: a few small convolutions that keep what is small.
+
+    The recording's mean and deviation per pixel are taken off, so a ball of one pixel on a black field is as
+    loud as a road; the first stride is 2 and nothing is pooled, so it is not averaged away; the map is
+    flattened, not pooled, so the features know where things are and two of them show where they move.
+    """
+    image = keras.Input(shape, dtype="uint8", name="image")
+    x = normalized(image, mean, deviation)
+    x = layers.Conv2D(16, 5, strides=2, padding="same", activation="relu")(x)
+    width = 32
+    while math.prod(x.shape[1:3]) > 200:
+        x = layers.Conv2D(width, 3, strides=2, padding="same", activation="relu")(x)
+        width = 64
+    x = layers.Conv2D(64, 3, padding="same", activation="relu")(x)
+    x = layers.Flatten()(x)
+    x = layers.Dropout(0.2)(x)
+    x = layers.Dense(128)(x)
+    x = layers.LayerNormalization()(x)
+    features = layers.Activation("relu")(x)
+    return keras.Model(image, features, name="compact")
+
+
+def normalized(image: Any, mean: Pixels, deviation: Pixels) -> Any:
+    """The image less `mean`, over `deviation`: constants of the model, so that it takes plain frames.
+
+    A pixel that hardly ever changed would make noise deafening, so its deviation is taken as an eighth of
+    the typical one or 2 grey levels at least.
+    """
+    least = max(2.0, float(np.sqrt(np.mean(deviation**2))) / 8)
+    layer = layers.Normalization(axis=(1, 2, 3), name="normalized")
+    layer.build((None, *image.shape[1:]))
+    layer.set_weights([mean, np.maximum(deviation, least) ** 2, np.zeros((), np.int32)])
+    layer.finalize_state()
+    return layer(layers.Rescaling(1.0)(image))
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """An encoder with what it is trained with: `optimizer` takes the learning rate."""
+
+    encoder: Callable[[Shape, Pixels, Pixels], Any]
+    lstm_units: int
+    learning_rate: float
+    optimizer: Callable[[float], Any]
+
+
+def momentum(learning_rate: float) -> Any:
+    """tflearn's Momentum."""
+    return keras.optimizers.SGD(learning_rate, momentum=0.9)
+
+
+def adamw(learning_rate: float) -> Any:
+    return keras.optimizers.AdamW(learning_rate, weight_decay=1e-2, global_clipnorm=1.0)
+
+
+RECIPES = {
+    "compact": Recipe(compact, lstm_units=128, learning_rate=1e-3, optimizer=adamw),
+    "alexnet": Recipe(alexnet, lstm_units=256, learning_rate=1e-2, optimizer=momentum),
+}

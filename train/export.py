@@ -1,0 +1,140 @@
+"""Writing the policy folder: the network, its one step in LiteRT, and all that `play` needs beside them."""
+
+import errno
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from agent.errors import TwoframeError
+from agent.frames import RollingFrames
+from agent.policy import Policy
+from agent.policy_format import MODEL_FILE, SETTINGS_FILE, STEP_FILE, PolicyMeta, file_digest
+from agent.recording_writer import write_json
+from train.dataset import Dataset
+from train.fit import Judgement
+from train.model import Network, step
+
+LEAST_AGREEMENT = 0.99
+_COMPARED = 2000  # windows; more would take minutes with a large encoder
+UNFINISHED = "unfinished"  # a folder inside the policy's until everything is written
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How LiteRT and Keras compare on the validation windows: `same` is the share of equal actions, 0..1.
+
+    `weights` says what the LiteRT file holds: `int8` or `float32`.
+    """
+
+    weights: str
+    windows: int
+    same: float
+    largest_difference: float
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "weights": self.weights,
+            "windows": self.windows,
+            "same": round(self.same, 6),
+            "largest_difference": round(self.largest_difference, 6),
+        }
+
+
+def export(folder: Path, network: Network, meta: PolicyMeta, dataset: Dataset, judgement: Judgement) -> Agreement:
+    """Write `model.keras`, `policy.tflite` and, last, `policy.json` into `folder`.
+
+    int8 weights where they decide as Keras does on at least 99 % of the validation windows, else float32
+    ones. `meta` comes without digests and agreement. Raises `TwoframeError` if the disk does not take it.
+    """
+    aside = folder / UNFINISHED
+    try:
+        aside.mkdir(parents=True, exist_ok=True)
+        network.model.save(aside / MODEL_FILE)
+        for weights in ("int8", "float32"):
+            (aside / STEP_FILE).write_bytes(to_litert(network, weights=weights))
+            whole = replace(meta, digests={name: file_digest(aside / name) for name in (MODEL_FILE, STEP_FILE)})
+            write_json(aside / SETTINGS_FILE, whole.to_json())
+            agreement = compare(Policy.load(aside, threads=1), weights, dataset, judgement)
+            if agreement.same >= LEAST_AGREEMENT:
+                break
+        whole = replace(whole, metrics={**meta.metrics, "litert": agreement.to_json()})
+        write_json(aside / SETTINGS_FILE, whole.to_json())
+        for name in (MODEL_FILE, STEP_FILE, SETTINGS_FILE):  # policy.json last: it makes the folder a policy
+            (aside / name).replace(folder / name)
+    except OSError as error:
+        what = "the disk full" if error.errno == errno.ENOSPC else error.strerror or str(error)
+        raise TwoframeError(f"{folder}: found {what}, expected room for the policy; free some space") from None
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)  # what is left there is of no use, least of all on a full disk
+    return agreement
+
+
+def to_litert(network: Network, *, weights: str) -> bytes:
+    """One decision as a LiteRT model, see `train.model.step`: built-in operations of static shape only.
+
+    Inputs: frame (1, H, W, C) uint8 and, for windows of N > 1 frames, earlier (1, N-1, D) float32.
+    Outputs, in this order: features (1, D), probabilities (1, A), float32.
+    """
+    module = _Step(network)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([module.concrete_function()], module)
+    if weights == "int8":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]  # dynamic range: int8 weights, float activations
+    content: bytes = converter.convert()
+    return content
+
+
+class _Step(tf.Module):  # type: ignore[misc]  # TensorFlow comes without types
+    """Holds the weights as TensorFlow's own variables: only those that it tracks are converted to constants."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self._network = network
+        self.weights = [variable.value for variable in network.model.variables]
+
+    def concrete_function(self) -> Any:
+        network = self._network
+
+        def decide(frame: Any, earlier: Any = None) -> tuple[Any, Any]:
+            return step(network, frame, earlier)
+
+        frame = tf.TensorSpec((1, *network.encoder.input_shape[1:]), tf.uint8, "frame")
+        earlier = tf.TensorSpec((1, network.frames - 1, network.feature_size), tf.float32, "earlier")
+        inputs = [frame, earlier] if network.frames > 1 else [frame]
+        return tf.function(decide).get_concrete_function(*inputs)
+
+
+def compare(policy: Policy, weights: str, dataset: Dataset, judgement: Judgement) -> Agreement:
+    """Let `policy` play the first validation windows as `play` does, beside what Keras said of them."""
+    said = played(policy, dataset, judgement.ends[:_COMPARED])
+    keras_said = judgement.probabilities[:_COMPARED]
+    return Agreement(
+        weights=weights,
+        windows=len(said),
+        same=float((said.argmax(axis=1) == keras_said.argmax(axis=1)).mean()),
+        largest_difference=float(np.abs(said - keras_said).max()),
+    )
+
+
+def played(policy: Policy, dataset: Dataset, ends: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    """(M, A) float32: what `policy` says at the frames `ends` (M,) increasing, each frame encoded once."""
+    frames = policy.meta.frames
+    rolling = RollingFrames(frames, policy.meta.feature_size)
+    image = np.empty((1, *dataset.frame.shape), np.uint8)
+    result = np.empty((len(ends), len(dataset.actions)), np.float32)
+    before = -1
+    for row, end in enumerate(ends.tolist()):
+        first = end
+        if end != before + 1:  # another stretch
+            rolling.clear()
+            first = end - frames + 1
+        for t in range(first, end + 1):
+            dataset.gather(np.array([t]), image)
+            features, result[row] = policy.step(image[0], rolling.features)
+            rolling.push(image[0], features)
+        before = end
+    return result

@@ -1,0 +1,76 @@
+"""The lesson: what the recordings hold to learn from and to judge by, and what must be beaten there."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from agent.actions import ActionSet
+from agent.errors import usage
+from agent.recording import find_recordings
+from train.dataset import Dataset, open_dataset
+from train.metrics import Scores, commonest, score
+from train.options import TrainOptions
+from train.progress import share
+from train.windows import Split, split, windows_of
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """`training` and `validation` (M,) int64 are the last frames of the windows.
+
+    `baselines` are the players that know nothing, by name, on the validation windows.
+    """
+
+    dataset: Dataset
+    split: Split
+    training: npt.NDArray[np.int64]
+    validation: npt.NDArray[np.int64]
+    baselines: dict[str, Scores]
+
+
+def prepare_lesson(options: TrainOptions, room: Path) -> Lesson:
+    """Open the recordings and split them; frames prepared anew go to the folder `room`.
+
+    Raises `TwoframeError` for whatever of it cannot be learned from.
+    """
+    with usage():
+        actions = ActionSet.parse(options.keys) if options.keys else None
+    dataset = open_dataset(
+        find_recordings(options.recordings),
+        actions=actions,
+        frame_of=options.frame_of,
+        shift_ms=options.label_shift_ms,
+        room=room,
+    )
+    drawn = split(dataset, frames=options.frames, seed=options.seed)
+    validation = windows_of(dataset, drawn.validation, options.frames)
+    labels, is_change = dataset.labels[validation], dataset.is_change[validation]
+    players = {
+        "repeat the last action": dataset.previous[validation],
+        "always the commonest": commonest(labels, len(dataset.actions)),
+    }
+    return Lesson(
+        dataset=dataset,
+        split=drawn,
+        training=windows_of(dataset, drawn.training, options.frames),
+        validation=validation,
+        baselines={name: score(labels, said, is_change, len(dataset.actions)) for name, said in players.items()},
+    )
+
+
+def described(lesson: Lesson) -> Iterator[str]:
+    """What a person should know before the training starts, line by line."""
+    dataset = lesson.dataset
+    yield (
+        f"{len(dataset)} frames in {len(dataset.sources)} recording{'s'[: len(dataset.sources) > 1]}, "
+        f"{dataset.frame} at {dataset.meta.fps:g} fps; {len(lesson.training)} windows to learn from, "
+        f"{len(lesson.validation)} to judge by"
+    )
+    counts = np.bincount(dataset.labels[lesson.training], minlength=len(dataset.actions))
+    parts = zip(dataset.actions.names, counts / counts.sum(), strict=True)
+    yield f"actions played: {', '.join(f'{name} {share(part)}' for name, part in parts)}"
+    scores = [f"'{name}' is right in {share(player.accuracy)}" for name, player in lesson.baselines.items()]
+    yield f"to beat: {', '.join(scores)}"

@@ -1,0 +1,110 @@
+"""Two images and a recurrent network: how an image classifier learns to use more than one frame.
+
+    (batch, 2, H, W, C) -> reshape (batch * 2, H, W, C) -> one encoder -> (batch * 2, D)
+                        -> reshape (batch, 2, D) -> LSTM -> dense softmax -> (batch, actions)
+
+The encoder's weights are shared over time, so at play a live frame is encoded once (`step`), and in training
+a frame serves all windows that hold it (`probabilities_of_runs`): the same mathematics, less work.
+"""
+
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from train.batches import DROPPED
+from train.encoders import RECIPES, Pixels
+
+
+class Network(NamedTuple):
+    """One set of weights seen three ways.
+
+    encoder (B, H, W, C) uint8 -> (B, D); decider (B, N, D) -> (B, A) probabilities; model is both,
+    (B, N, H, W, C) uint8 -> (B, A).
+    """
+
+    encoder: Any
+    decider: Any
+    model: Any
+
+    @property
+    def frames(self) -> int:
+        return int(self.decider.input_shape[1])
+
+    @property
+    def feature_size(self) -> int:
+        return int(self.decider.input_shape[2])
+
+
+def build_network(encoder_name: str, *, frames: int, actions: int, mean: Pixels, deviation: Pixels) -> Network:
+    """A new network over `frames` images; `mean` and `deviation` (H, W, C) float32 are those of the recording."""
+    recipe = RECIPES[encoder_name]
+    encoder = recipe.encoder(mean.shape, mean, deviation)
+    decider = build_decider(frames, encoder.output_shape[-1], recipe.lstm_units, actions)
+    return Network(encoder, decider, build_model(encoder, decider))
+
+
+def build_model(encoder: Any, decider: Any) -> Any:
+    """The answer: one encoder looks at every image of the window, a recurrent network reads them in order."""
+    _, height, width, channels = encoder.input_shape
+    _, frames, feature_size = decider.input_shape
+
+    window = keras.Input((frames, height, width, channels), dtype="uint8", name="window")
+    images = ops.reshape(window, (-1, height, width, channels))  # (batch * frames, H, W, C)
+    features = encoder(images)  # (batch * frames, D)
+    sequence = ops.reshape(features, (-1, frames, feature_size))  # (batch, frames, D)
+    probabilities = decider(sequence)  # (batch, actions)
+    return keras.Model(window, probabilities, name="two_frames")
+
+
+def build_decider(frames: int, feature_size: int, lstm_units: int, actions: int) -> Any:
+    """An LSTM over the features of the frames, then one probability for each action.
+
+    A single frame has no order to read: there the softmax sits on the features, as in the network that the
+    question started from.
+    """
+    sequence = keras.Input((frames, feature_size), name="sequence")
+    if frames > 1:
+        x = layers.LSTM(lstm_units, unroll=True)(sequence)  # unrolled: LiteRT has no variables in a loop
+    else:
+        x = ops.reshape(sequence, (-1, feature_size))
+    probabilities = layers.Dense(actions, activation="softmax")(x)
+    return keras.Model(sequence, probabilities, name="decider")
+
+
+def step(network: Network, frame: Any, earlier: Any | None) -> tuple[Any, Any]:
+    """One decision at play: encode the live `frame` (1, H, W, C) only, the features `earlier` (1, N-1, D) are known.
+
+    Gives the frame's features (1, D) and the probabilities (1, A).
+    """
+    features = network.encoder(frame, training=False)
+    newest = ops.expand_dims(features, 1)
+    sequence = newest if earlier is None else ops.concatenate([earlier, newest], axis=1)
+    return features, network.decider(sequence, training=False)
+
+
+def probabilities_of_runs(network: Network, frames: Any, older_from: Any, *, training: bool) -> Any:
+    """All windows in runs of consecutive `frames` (R, L, H, W, C): (R * W, A) with W = L - N + 1.
+
+    `older_from` (R * W,) int32 says whose earlier frames a window sees: as a rule its own, see `Batch`.
+    """
+    runs, length = frames.shape[:2]
+    n, d = network.frames, network.feature_size
+    windows = length - n + 1
+    features = network.encoder(ops.reshape(frames, (runs * length, *frames.shape[2:])), training=training)
+    features = ops.reshape(features, (runs, length, d))
+    sequence = ops.stack([features[:, i : i + windows] for i in range(n)], axis=2)  # (R, W, N, D)
+    sequence = ops.reshape(sequence, (runs * windows, n, d))
+    if n > 1 and training:
+        older, newest = sequence[:, :-1], sequence[:, -1:]
+        lent = ops.take(older, ops.maximum(older_from, 0), axis=0)
+        is_dropped = ops.reshape(older_from == DROPPED, (-1, 1, 1))
+        older = ops.where(is_dropped, ops.zeros_like(lent), lent)
+        sequence = ops.concatenate([older, newest], axis=1)
+    return network.decider(sequence, training=training)
+
+
+def parameters(model: Any) -> int:
+    """Trainable parameters."""
+    return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)

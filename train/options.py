@@ -1,0 +1,158 @@
+"""The command line of `train`: one dataclass is its configuration, its flags, its help, and what the policy keeps."""
+
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from agent.errors import UsageError, raise_if_any, usage
+from agent.frames import Box, Color, FrameSpec
+from agent.policy_format import MAX_FRAMES
+from train.batches import Augmentation
+
+DESCRIPTION = """Learn to play from recordings of somebody playing.
+
+For instance
+
+    train runs/monday runs/tuesday --out policies/first
+
+learns from two recordings made with collect and writes a policy, which `play policies/first` plays. It
+judges itself by a part of the recordings that it did not learn from and tells how good it is there,
+beside two players that know nothing: the one that repeats the last action and the one that always takes
+the commonest."""
+
+Balance = Literal["none", "half", "full"]
+BALANCE = {"none": 0.0, "half": 0.5, "full": 1.0}  # the power of an action's share that its weight takes off
+
+
+@dataclass(frozen=True, slots=True)
+class TrainOptions:
+    recordings: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RECORDING")]
+    """Folders made by collect, or folders that hold such."""
+    out: Annotated[Path, tyro.conf.arg(metavar="POLICY")]
+    """New folder for the policy; an existing one is never overwritten."""
+    encoder: Literal["compact", "alexnet"] = "compact"
+    """The network that looks at one image: compact is small and quick, alexnet is the classic of 2012."""
+    frames: Annotated[int, tyro.conf.arg(metavar="N")] = 2
+    """Images the policy decides by; two show where things move, 1 is a plain image classifier."""
+    epochs: Annotated[int, tyro.conf.arg(metavar="N")] = 30
+    """How often to go through the recordings at most; the best epoch is kept."""
+    patience: Annotated[int, tyro.conf.arg(metavar="N")] = 10
+    """Epochs without a lower validation loss after which to stop."""
+    max_minutes: Annotated[float, tyro.conf.arg(metavar="M")] = 60.0
+    """Stop learning after so many minutes; the learning rate falls in time for it."""
+    seed: Annotated[int, tyro.conf.arg(metavar="N")] = 0
+    """Another seed: other first weights, another order, another part to judge by."""
+    learning_rate: Annotated[float | None, tyro.conf.arg(metavar="RATE")] = None
+    """The highest step of the optimiser; without it the encoder's own."""
+    batch: Annotated[int, tyro.conf.arg(metavar="N")] = 64
+    """Windows per step of the optimiser."""
+    run: Annotated[int, tyro.conf.arg(metavar="N")] = 8
+    """Consecutive frames that a batch takes together; each is encoded once for all windows that hold it."""
+    size: Annotated[str | None, tyro.conf.arg(metavar="WIDTHxHEIGHT")] = None
+    """Smaller frames than recorded."""
+    crop: Annotated[str | None, tyro.conf.arg(metavar="LEFT,TOP,WIDTH,HEIGHT")] = None
+    """The part of the frames to look at, in pixels of the recorded frames."""
+    color: Color | None = None
+    """gray, of recordings in rgb."""
+    keys: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=KEY")] = ()
+    """Other actions over the recorded keys, e.g. left=a right=d rest=; without it those of the recording."""
+    label_shift_ms: Annotated[float, tyro.conf.arg(metavar="MS")] = 0.0
+    """Learn for each frame the action held so much later: people react 200 to 270 ms late."""
+    balance: Balance = "half"
+    """Whether rare actions count more: not, by the root of their share, or until all count alike."""
+    change_weight: Annotated[float, tyro.conf.arg(metavar="W")] = 2.0
+    """How much more a frame counts at which the action changes. 1: no more than others."""
+    drop_older: Annotated[float, tyro.conf.arg(metavar="SHARE")] = 0.1
+    """Share of windows that are learned without their earlier frames, against repeating what was done."""
+    swap_older: Annotated[float, tyro.conf.arg(metavar="SHARE")] = 0.0
+    """Share of windows whose earlier frames are taken from another window."""
+    brightness: Annotated[float, tyro.conf.arg(metavar="SHARE")] = 0.1
+    """Random change of brightness and contrast, as a share of their range."""
+    shift: Annotated[float, tyro.conf.arg(metavar="SHARE")] = 0.02
+    """Random move of the image, as a share of its side."""
+
+    def __post_init__(self) -> None:
+        def shares(*names: str) -> list[str]:
+            found = {name: getattr(self, name) for name in names}
+            return [
+                f"{_flag(name)}: found {value:g}, expected 0 to 1"
+                for name, value in found.items()
+                if not 0 <= value <= 1
+            ]
+
+        def at_least(least: float, *names: str) -> list[str]:
+            found = {name: getattr(self, name) for name in names}
+            return [
+                f"{_flag(name)}: found {value:g}, expected at least {least:g}"
+                for name, value in found.items()
+                if not (math.isfinite(value) and value >= least)
+            ]
+
+        with usage():
+            problems = at_least(1, "frames", "epochs", "patience", "batch", "run")
+            problems += at_least(0, "seed", "label_shift_ms", "change_weight")
+            problems += shares("drop_older", "swap_older", "brightness", "shift")
+            if not self.recordings:
+                problems.append("RECORDING: found nothing, expected at least one folder made by collect")
+            if self.frames > MAX_FRAMES:
+                problems.append(f"--frames: found {self.frames}, expected at most {MAX_FRAMES}")
+            if not self.max_minutes > 0:
+                problems.append(f"--max-minutes: found {self.max_minutes:g}, expected more than 0")
+            if self.learning_rate is not None and not 0 < self.learning_rate < math.inf:
+                problems.append(f"--learning-rate: found {self.learning_rate:g}, expected more than 0")
+            if self.drop_older + self.swap_older > 1:
+                problems.append("--drop-older, --swap-older: found more than 1 together, expected at most 1")
+            raise_if_any(problems)
+
+    @property
+    def augmentation(self) -> Augmentation:
+        return Augmentation(self.brightness, self.shift, self.drop_older, self.swap_older)
+
+    def frame_of(self, recorded: FrameSpec) -> FrameSpec:
+        """What the policy is to see of `recorded` frames. Raises `UsageError` for more than they hold."""
+        with usage():
+            width, height = recorded.width, recorded.height
+            crop = Box.parse(self.crop, "--crop") if self.crop else None
+            if crop:
+                width, height = crop.width, crop.height
+            if self.size:
+                wide, high = _size(self.size)
+                if wide > width or high > height:
+                    raise UsageError(
+                        f"--size: found {self.size}, expected at most {width}x{height} as recorded; "
+                        "record larger frames for more"
+                    )
+                width, height = wide, high
+            if self.color == "rgb" and recorded.color == "gray":
+                raise UsageError("--color: found rgb for gray recordings, expected gray; record with --color rgb")
+            return FrameSpec(
+                width,
+                height,
+                self.color or recorded.color,
+                crop,
+                (recorded.width, recorded.height) if crop else None,
+                recorded.interpolation,
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """All settings by name, as `policy.json` keeps them."""
+        return {
+            **asdict(self),
+            "recordings": [str(path) for path in self.recordings],
+            "out": str(self.out),
+            "keys": list(self.keys),
+        }
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, x, height = text.partition("x")
+    if not (x and width.isdecimal() and height.isdecimal()):
+        raise UsageError(f"--size: found {text!r}, expected WIDTHxHEIGHT such as 96x64")
+    return int(width), int(height)
