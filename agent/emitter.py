@@ -1,4 +1,4 @@
-"""Pressing keys as a keyboard does, so that every game takes them. Used by the key holder, and by nobody to play."""
+"""Pressing keys as a keyboard does, so that every game takes them. To play, go through `agent.key_holder`."""
 
 import sys
 from collections.abc import Collection, Iterable

@@ -17,11 +17,11 @@ from typing import IO, Any, Self
 
 from agent.emitter import open_emitter
 from agent.errors import TwoframeError
+from agent.key_holder_process import LONGEST_EXPIRY_S
 from agent.keys import key as key_named
 
 READY_TIMEOUT_S = 10.0
 _CLOSE_TIMEOUT_S = 1.0
-LONGEST_EXPIRY_S = 1.0
 
 # -P and the path first: an agent.py where the user stands must not be taken for ours.
 _BOOTSTRAP = """import sys
@@ -80,7 +80,7 @@ class KeyHolder:
         if self._closing:
             raise RuntimeError("the key holder is closed")
         if not self._keys.issuperset(keys) or not 0 < expiry_s <= LONGEST_EXPIRY_S:
-            raise ValueError(f"cannot hold {sorted(keys)} for {expiry_s} s, only keys of {sorted(self._keys)} for 1 s")
+            raise ValueError(f"cannot hold {sorted(keys)} for {expiry_s} s, only {sorted(self._keys)} for up to 1 s")
         deadline_ns = time.perf_counter_ns() + round(expiry_s * 1e9)
         if not self._send(f"{deadline_ns} {' '.join(keys)}\n"):
             self._ended.wait(_CLOSE_TIMEOUT_S)

@@ -18,6 +18,7 @@ from typing import Protocol
 
 from agent.emitter import Emitter, open_emitter
 from agent.errors import TwoframeError
+from agent.keys import MODIFIERS
 
 FOCUS_CHECK_S = 0.01
 LONGEST_EXPIRY_S = 1.0
@@ -108,7 +109,7 @@ class Holder:
             return
         before = self._held
         self._held = keys  # before the press: whatever fails in it, these get released
-        if self._emitter.press(wanted, self._window_id):
+        if self._emitter.press(sorted(wanted, key=_modifiers_first), self._window_id):
             self._tell(refused=False)
         else:
             self._held = before
@@ -117,13 +118,18 @@ class Holder:
 
     def _release(self, keys: frozenset[str]) -> None:
         if keys:
-            self._emitter.release(keys)
+            self._emitter.release(sorted(keys, key=_modifiers_first)[::-1])
             self._held -= keys
 
     def _tell(self, *, refused: bool) -> None:
         if refused != self._refused:
             self._refused = refused
             self._say("refused" if refused else "pressed")
+
+
+def _modifiers_first(key: str) -> tuple[bool, str]:
+    """As people press chords: a game may ask at the press of w whether Shift is down."""
+    return key not in MODIFIERS, key
 
 
 def run(holder: Holder, words: Words) -> None:
@@ -189,7 +195,7 @@ def main(window: str, *keys: str) -> int:
     """`window` is the id of the game's window, or empty for none; `keys` are all that may be pressed."""
     # stdout is for our words alone: libraries print too (python-xlib about a missing .Xauthority).
     said = os.dup(sys.stdout.fileno())
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def say(text: str) -> None:
         os.write(said, f"{text}\n".encode())

@@ -197,5 +197,6 @@ _ALIASES = {
     **{f"numpad_{n}": (f"numpad{n}", f"num_{n}", f"num{n}", f"kp_{n}", f"kp{n}") for n in range(10)},
 }
 
+MODIFIERS = frozenset(side + name for side in ("", "right_") for name in ("shift", "ctrl", "alt", "super"))
 KEYS: Mapping[str, Key] = MappingProxyType({each.name: each for each in _KEYS})
 _BY_ANY_NAME = {**KEYS, **{alias: KEYS[name] for name, aliases in _ALIASES.items() for alias in aliases}}

@@ -19,7 +19,6 @@ from rich.table import Table
 from agent.errors import TwoframeError, run_command
 from agent.recording_writer import write_json
 from agent.window import window_titles
-from demo.display import VirtualDisplay
 from demo.game import CROP, TITLE
 from demo.stages import Game, Stages
 
@@ -89,6 +88,8 @@ def new_folder(out: Path) -> Path:
 def display(*, show: bool) -> Iterator[None]:
     """A display for the game: one of our own, or the real one if the person agrees."""
     if not show and sys.platform == "linux":
+        from demo.display import VirtualDisplay  # for X11 only
+
         with VirtualDisplay() as virtual:
             print(f"working on the virtual display {virtual.name}; your screen and keyboard stay yours")
             os.environ.clear()
@@ -112,7 +113,7 @@ def demo(stages: Stages, out: Path, scale: Scale) -> None:
 
     with stages.stage(f"record the scripted driver for {scale.record_s:g} s, the game pushing the steering at random"):
         flags = f"--first-seed {RECORD_SEED} --laps 100 --driver scripted --disturb".split()
-        with stages.game(out / "record.json", *flags, *shortened) as game:
+        with stages.game(out / "record.json", *flags) as game:  # whole laps: short ones do not turn both ways
             wait_for_window(game)
             flags = f"--keys left=a forward=w right=d --fps 15 --countdown-s 0 --duration-s {scale.record_s:g}".split()
             stages.run("collect", recording, "--window", TITLE, *flags, "--crop", ",".join(map(str, CROP)))

@@ -48,7 +48,7 @@ def test_the_driver_decides_at_most_15_times_a_second() -> None:
 
 @pytest.mark.parametrize("disturbed", [False, True])
 def test_the_driver_stays_on_the_road(disturbed: bool) -> None:
-    racing = gym.make(ENVIRONMENT, render_mode="rgb_array", max_episode_steps=250, disable_env_checker=True)
+    racing = gym.make(ENVIRONMENT, render_mode="rgb_array", max_episode_steps=150, disable_env_checker=True)
     car = CruiseControl(racing, disturbed=disturbed)
     car.reset(seed=7000)
     driver = ScriptedDriver(RoadSight(racing.unwrapped), FPS)
@@ -60,8 +60,8 @@ def test_the_driver_stays_on_the_road(disturbed: bool) -> None:
         _, reward, terminated, truncated, _ = car.step(steering(keys))
         score += float(reward)
         ended = terminated or truncated
-    assert score > 150  # 3.4 for each tile of this track, of which a car at cruising speed passes one in 4 frames
-    assert changes < 4 * 250 / FPS
+    assert score > 110  # straight on, the car is off the road by then, at 59
+    assert changes < 4 * 150 / FPS
     picture = car.render()
     assert picture.shape == (400, 600, 3)
     car.close()

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -116,7 +117,7 @@ def test_the_learning_rate_rises_shortly_and_falls_to_nearly_nothing() -> None:
     assert shares[0] < 0.1
     assert max(shares) > 0.99
     assert shares[-1] == pytest.approx(0.01)
-    assert all(a >= b for a, b in zip(shares[30:], shares[31:], strict=False))
+    assert all(a >= b for a, b in pairwise(shares[30:]))
 
 
 def test_scores_are_counted_right() -> None:

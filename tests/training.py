@@ -16,7 +16,7 @@ def bar_frames(t: int, seed: int) -> tuple[list[np.ndarray], list[str]]:
     x, action, left = 0, 1, 0
     for _ in range(t):
         if left == 0:
-            action, left = int(rng.integers(0, 3)), int(rng.integers(5, 15))
+            action, left = int(rng.integers(0, 3)), int(rng.integers(3, 8))
         left -= 1
         x = (x + 2 * (action - 1)) % SIZE[0]
         frame = rng.integers(20, 40, (SIZE[1], SIZE[0], 1)).astype(np.uint8)

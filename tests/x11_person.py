@@ -1,46 +1,33 @@
 """The two ends of a key on a virtual X server: a person at its keyboard, and a window that gets what is pressed."""
 
-import ctypes
-import ctypes.util
 import time
 from types import TracebackType
 from typing import Any, Self
 
+import pytest
 from Xlib import X
 from Xlib.display import Display
-from Xlib.ext import xinput
 
 from agent.keys import KEYS, key
-
-_DEVICE = "Xvfb keyboard"
+from demo.xvfb_keyboard import XvfbKeyboard
 
 
 class Person:
-    """Presses keys on the server's keyboard, not on XTEST's device as programs do.
-
-    Raises `RuntimeError` where there is no such keyboard, as on a real display.
-    """
+    """Presses keys on the keyboard of an Xvfb, not on XTEST's device as programs do."""
 
     def __init__(self, display_name: str) -> None:
-        self._x11 = _library("X11", XOpenDisplay=ctypes.c_void_p)
-        self._xi = _library("Xi", XOpenDevice=ctypes.c_void_p)
-        self._xtst = _library("Xtst")
-        device = _device_id(display_name)
-        self._display = ctypes.c_void_p(self._x11.XOpenDisplay(display_name.encode()))
-        self._device = ctypes.c_void_p(self._xi.XOpenDevice(self._display, ctypes.c_ulong(device)))
-        self._open = True
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("DISPLAY", display_name)
+            self._keyboard = XvfbKeyboard(tuple(KEYS))
 
     def press(self, name: str) -> None:
-        self._fake(name, down=True)
+        self._keyboard.press([name])
 
     def release(self, name: str) -> None:
-        self._fake(name, down=False)
+        self._keyboard.release([name])
 
     def close(self) -> None:
-        if self._open:
-            self._open = False
-            self._xi.XCloseDevice(self._display, self._device)
-            self._x11.XCloseDisplay(self._display)
+        self._keyboard.close()
 
     def __enter__(self) -> Self:
         return self
@@ -49,12 +36,6 @@ class Person:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _fake(self, name: str, *, down: bool) -> None:
-        code = ctypes.c_uint(key(name).x_keycode)
-        now = ctypes.c_ulong(0)
-        self._xtst.XTestFakeDeviceKeyEvent(self._display, self._device, code, int(down), None, 0, now)
-        self._x11.XSync(self._display, 0)
 
 
 class KeyWindow:
@@ -66,13 +47,23 @@ class KeyWindow:
         wanted = X.KeyPressMask | X.KeyReleaseMask | X.StructureNotifyMask | X.FocusChangeMask
         self._window = screen.root.create_window(0, 0, 200, 100, 0, screen.root_depth, event_mask=wanted)
         self._window.set_wm_name(title)
-        self._window.map()
-        self._display.sync()
-        while self._display.next_event().type != X.MapNotify:
-            pass
+        self._show()
         self.window_id: int = self._window.id
         self._keys: list[tuple[str, bool]] = []
         self._open = True
+
+    def _show(self) -> None:
+        end_s = time.monotonic() + 5
+        while time.monotonic() < end_s:
+            self._window.map()  # again and again: a window manager that is just starting may miss one
+            self._display.sync()
+            asked_s = time.monotonic()
+            while time.monotonic() < asked_s + 0.2:
+                while self._display.pending_events():
+                    if self._display.next_event().type == X.MapNotify:
+                        return
+                time.sleep(0.005)
+        raise RuntimeError("the window manager does not show this window")
 
     def focus(self) -> None:
         """Take the focus; returns when this window has it for good (the window manager has its say too)."""
@@ -130,24 +121,3 @@ class KeyWindow:
 
 
 _NAME_OF = {each.x_keycode: name for name, each in KEYS.items()}
-
-
-def _library(name: str, **results: type) -> ctypes.CDLL:
-    path = ctypes.util.find_library(name)
-    if path is None:
-        raise RuntimeError(f"found no lib{name}, expected it beside the X server; apt install lib{name.lower()}6")
-    library = ctypes.CDLL(path)
-    for function, result in results.items():
-        getattr(library, function).restype = result
-    return library
-
-
-def _device_id(display_name: str) -> int:
-    display = Display(display_name)
-    try:
-        for device in display.xinput_query_device(xinput.AllDevices).devices:
-            if device.name == _DEVICE:
-                return int(device.deviceid)
-    finally:
-        display.close()
-    raise RuntimeError(f"found no {_DEVICE!r} at {display_name}: only a virtual display may be typed on")

@@ -40,9 +40,7 @@ def alexnet(shape: Shape, mean: Pixels, deviation: Pixels) -> Any:
     return keras.Model(image, features, name="alexnet")
 
 
-def local_response_normalization(
-    x: Any, name: str, radius: int = 5, bias: float = 1.0, alpha: float = 1e-4
-) -> Any:
+def local_response_normalization(x: Any, name: str, radius: int = 5, bias: float = 1.0, alpha: float = 1e-4) -> Any:
     """x / (bias + alpha * sum of squares over the `2 * radius + 1` nearest channels) ** 0.75, tflearn's defaults.
 
     Keras has no such layer. Made of plain operations it loads anywhere and stays built-in in LiteRT; a model
