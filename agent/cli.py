@@ -12,6 +12,7 @@ from rich.console import Console
 
 from agent.errors import TwoframeError, UsageError, run_command, usage
 from agent.frames import Box
+from agent.json_files import write_json
 from agent.key_holder import KeyHolder
 from agent.keyboard import KeyListener
 from agent.live_line import LiveLine, say
@@ -21,7 +22,6 @@ from agent.pacing import Pacer
 from agent.play_report import live_text, report, summary
 from agent.policy import Policy, usable_cpus
 from agent.policy_format import PolicyMeta
-from agent.recording_writer import write_json
 from agent.screen import Screen
 from agent.switches import Switches
 

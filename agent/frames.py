@@ -139,6 +139,14 @@ class FrameSpec:
         )
 
 
+def parse_size(text: str) -> tuple[int, int]:
+    """Width and height of `160x120`. Raises `TwoframeError`."""
+    width, x, height = text.partition("x")
+    if not (x and width.isdecimal() and height.isdecimal()):
+        raise TwoframeError(f"--size: found {text!r}, expected WIDTHxHEIGHT such as 160x120")
+    return int(width), int(height)
+
+
 def prepare(image: Image, spec: FrameSpec) -> Image:
     """One frame: uint8 (spec.height, spec.width, spec.channels), 0..255, contiguous, never a view of `image`.
 

@@ -48,14 +48,6 @@ class Hotkeys:
         return tuple(getattr(self, field.name) for field in fields(self))
 
 
-def size(text: str) -> tuple[int, int]:
-    """Width and height of `160x120`. Raises `TwoframeError`."""
-    width, x, height = text.partition("x")
-    if not (x and width.isdecimal() and height.isdecimal()):
-        raise TwoframeError(f"--size: found {text!r}, expected WIDTHxHEIGHT such as 160x120")
-    return int(width), int(height)
-
-
 def check_rate(fps: float) -> None:
     """Raise `TwoframeError` for a rate that no recording can have."""
     if not 0 < fps <= MAX_FPS:

@@ -13,7 +13,8 @@ import numpy as np
 from agent.actions import ActionSet
 from agent.errors import TwoframeError, raise_if_any
 from agent.frames import Box, FrameSpec, Image, contract_patterns, pixel_difference, prepare
-from agent.recording import MAX_FPS, check_types, check_version, read_json
+from agent.json_files import check_types, check_version, read_json
+from agent.recording import MAX_FPS
 
 FORMAT_VERSION = 1
 MODEL_FILE = "model.keras"

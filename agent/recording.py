@@ -6,7 +6,6 @@ all arrays to the same length without changing the files.
 """
 
 import hashlib
-import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -21,11 +20,11 @@ import numpy.typing as npt
 from agent.actions import ActionSet
 from agent.errors import TwoframeError, raise_if_any
 from agent.frames import Box, FrameSpec, contract_patterns, prepare
+from agent.json_files import check_types, check_version, read_json
 from agent.keys import key as named_key
 
 FORMAT_VERSION = 1
 KEY_EVENT = np.dtype([("time_ns", "<i8"), ("key", "u1"), ("down", "?")])
-MAX_JSON_BYTES = 4_000_000
 MAX_FPS = 1000.0
 PERSON = 1  # in control.npy
 AGENT = 0
@@ -295,38 +294,6 @@ def pixels_digest(specs: Sequence[FrameSpec]) -> str:
             image = prepare(image, spec)
         digest.update(image.tobytes())
     return digest.hexdigest()
-
-
-def read_json(path: Path) -> Any:
-    """The JSON in a plain file of at most 4 MB. Raises `TwoframeError` for anything else."""
-    if path.is_symlink() or not path.is_file():
-        raise TwoframeError("found no plain file, expected JSON")
-    with path.open("rb") as file:
-        content = file.read(MAX_JSON_BYTES + 1)
-    if len(content) > MAX_JSON_BYTES:
-        raise TwoframeError(f"found more than {MAX_JSON_BYTES} bytes, expected a short file")
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise TwoframeError(f"found no JSON ({str(error)[:80]}), expected what twoframe wrote") from None
-
-
-def check_version(value: Any, what: str, version: int) -> None:
-    """Raise `TwoframeError` unless `value` is an object of this format version."""
-    found = value.get("format_version") if isinstance(value, dict) else None
-    if type(found) is not int or found != version:
-        newer = "; install a newer twoframe" if type(found) is int and found > version else ""
-        raise TwoframeError(f"found format version {str(found)[:20]}, expected {version} of a {what}{newer}")
-
-
-def check_types(value: dict[str, Any], typed: dict[str, Any]) -> None:
-    """Raise one `TwoframeError` for all the entries of `value` that are missing or of another type."""
-    wrong = [
-        name
-        for name, kind in typed.items()
-        if not isinstance(value.get(name), kind) or (kind is not bool and isinstance(value.get(name), bool))
-    ]
-    raise_if_any(f"{name}: found {str(value.get(name))[:40]!r}, expected another type" for name in wrong)
 
 
 def completed(meta: Meta) -> Meta:

@@ -5,7 +5,6 @@ the key events, once no event before the frame's time can still arrive.
 """
 
 import errno
-import json
 import os
 from collections import Counter, deque
 from collections.abc import Iterable
@@ -17,6 +16,7 @@ import numpy.typing as npt
 
 from agent.errors import TwoframeError
 from agent.frames import Image
+from agent.json_files import write_json
 from agent.recording import KEY_EVENT, Meta, completed
 
 
@@ -178,17 +178,6 @@ def require_new_folder(folder: Path) -> None:
             raise TwoframeError(f"{folder}: found a file, expected a new folder; choose another name")
         if any(folder.iterdir()):
             raise TwoframeError(f"{folder}: found a folder that is not empty, expected a new one; choose another name")
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Written aside and renamed: the file is the old one or the new one, never half of it."""
-    aside = path.with_name(f"{path.name}.new")
-    try:
-        aside.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
-        aside.replace(path)
-    except OSError:
-        aside.unlink(missing_ok=True)
-        raise
 
 
 def _disk_error(folder: Path, error: OSError, frames: int) -> TwoframeError:

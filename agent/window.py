@@ -32,6 +32,10 @@ class Target(Protocol):
         """The state and place now. Raises `TwoframeError` if the display has gone."""
         ...
 
+    def covering(self) -> str | None:
+        """The title of a window that lies over a part of the game now, where the system tells; costs milliseconds."""
+        ...
+
 
 class FixedRegion:
     """A fixed part of the screen. There is no window to watch: it always counts as focused."""
@@ -44,6 +48,9 @@ class FixedRegion:
 
     def look(self) -> View:
         return self._view
+
+    def covering(self) -> str | None:
+        return None
 
 
 class GameWindow:
@@ -83,6 +90,23 @@ class GameWindow:
         except _WindowGoneError:
             return View("closed", self._box)
 
+    def covering(self) -> str | None:
+        try:
+            return _asked(self._covering)
+        except _WindowGoneError:
+            return None  # one of them was closed just now: it covers nothing
+
+    def _covering(self) -> str | None:
+        order = _pywinctl().getAllWindows()
+        if sys.platform == "linux":  # where the bottom comes first
+            order = order[::-1]
+        for window in order:
+            if int(window.getHandle()) == self.window_id:
+                break
+            if _overlaps(window.box, self._box) and not window.isMinimized:
+                return str(window.title)
+        return None
+
     def _place(self) -> Box:
         # The box of PyWinCtl is the client area on X11; elsewhere it has the decorations in it.
         if sys.platform == "linux":
@@ -103,6 +127,15 @@ def _windows() -> list[tuple[Any, str]]:
     return _asked(lambda: [(w, w.title) for w in pywinctl.getAllWindows() if str(w.getHandle()) != own_terminal])
 
 
+def _overlaps(other: Any, box: Box) -> bool:
+    return bool(
+        other.left < box.left + box.width
+        and box.left < other.left + other.width
+        and other.top < box.top + box.height
+        and box.top < other.top + other.height
+    )
+
+
 class _WindowGoneError(TwoframeError):
     """The window was closed while it was being asked."""
 
@@ -120,6 +153,9 @@ def _pywinctl() -> Any:
             raise TwoframeError(
                 f"window: found no {' and '.join(missing)}, expected X11's tools; sudo apt install x11-xserver-utils"
             )
+
+        # Only X is asked here, also inside a Wayland session; PyWinCtl would go by this variable and ask GNOME.
+        os.environ["XDG_SESSION_TYPE"] = "x11"
 
     def load() -> Any:
         import pywinctl

@@ -16,12 +16,12 @@ from rich.console import Console
 
 from agent.actions import ActionSet
 from agent.errors import TwoframeError, UsageError, run_command, usage
-from agent.frames import Box, Color, FrameSpec
+from agent.frames import Box, Color, FrameSpec, parse_size
 from agent.journal import Journal
 from agent.key_log import KeyLog
 from agent.keyboard import KeyEvent, KeyListener
 from agent.live_line import LiveLine, say
-from agent.options import Hotkeys, check_one_place, check_rate, ending_signals, open_target, size
+from agent.options import Hotkeys, check_one_place, check_rate, ending_signals, open_target
 from agent.pacing import Pacer
 from agent.recording import Meta, Recording, pixels_digest
 from agent.recording_writer import RecordingWriter, require_new_folder
@@ -104,7 +104,7 @@ class Plan:
                 out=options.out,
                 actions=actions,
                 hotkeys=Hotkeys.parse(options.hotkeys, actions),
-                size=size(options.size),
+                size=parse_size(options.size),
                 crop=Box.parse(options.crop, "--crop") if options.crop else None,
                 region=Box.parse(options.region, "--region") if options.region else None,
             )
@@ -127,7 +127,7 @@ def check(options: CollectOptions, console: Console) -> int:
     from agent.check import check_machine  # brings the key holder, which no recording waits for
 
     with usage():
-        spec = FrameSpec(*size(options.size), options.color)
+        spec = FrameSpec(*parse_size(options.size), options.color)
         check_rate(options.fps)
     findings = []
     for finding in check_machine(spec, options.fps, options.out or Path()):

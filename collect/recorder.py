@@ -32,6 +32,7 @@ class Progress:
 
 
 STILL_NS = 3_000_000_000
+COVER_NS = 2_000_000_000
 
 
 class Stillness:
@@ -92,6 +93,8 @@ class Recorder:
         self._listener = listener
         self._unconfirmed: tuple[Image, int] | None = None
         self._stillness = Stillness()
+        self._cover: str | None = None
+        self._next_cover_ns = 0
         self._progress = progress
         self._say = say
 
@@ -118,6 +121,7 @@ class Recorder:
             spent_ns += now_ns - last_ns
             last_ns = now_ns
             self._grab(view.box, start_ns)
+            self._watch_for_covers(now_ns)
             self._progress.recorded_s = spent_ns / 1e9
             self._progress.ticks, self._progress.late = self._pacer.ticks, self._pacer.late
             if error := self._journal.error or self._listener.error:
@@ -125,6 +129,16 @@ class Recorder:
         now_ns = time.perf_counter_ns() - start_ns
         if self._target.look().state == "focused":
             self._settle("focused", start_ns, now_ns)
+
+    def _watch_for_covers(self, now_ns: int) -> None:
+        """Every few seconds, for it takes its time: warn of a window that lies over the focused game."""
+        if now_ns < self._next_cover_ns:
+            return
+        self._next_cover_ns = now_ns + COVER_NS
+        cover = self._target.covering()
+        if cover is not None and cover != self._cover:
+            self._say(f"warning: the window {cover!r} lies over the game and gets recorded; move it away")
+        self._cover = cover
 
     def _settle(self, state: State, start_ns: int, now_ns: int) -> None:
         """Hand over what is waiting, or drop it if the game was left meanwhile."""

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from agent.errors import TwoframeError, run_command
-from agent.recording_writer import write_json
+from agent.json_files import write_json
 from agent.window import window_titles
 from demo.game import CROP, TITLE
 from demo.stages import Game, Stages

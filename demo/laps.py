@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.errors import TwoframeError
-from agent.recording_writer import write_json
+from agent.json_files import write_json
 
 
 @dataclass(slots=True)

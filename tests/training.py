@@ -18,9 +18,9 @@ def bar_frames(t: int, seed: int) -> tuple[list[np.ndarray], list[str]]:
         if left == 0:
             action, left = int(rng.integers(0, 3)), int(rng.integers(3, 8))
         left -= 1
-        x = (x + 2 * (action - 1)) % SIZE[0]
+        x = (x + 4 * (action - 1)) % SIZE[0]
         frame = rng.integers(20, 40, (SIZE[1], SIZE[0], 1)).astype(np.uint8)
-        frame[:, np.arange(x, x + 3) % SIZE[0]] = 220
+        frame[:, np.arange(x, x + 4) % SIZE[0]] = 220
         frames.append(frame)
         keys.append(KEYS[action])
     return frames, keys

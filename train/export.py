@@ -12,9 +12,9 @@ import tensorflow as tf
 
 from agent.errors import TwoframeError
 from agent.frames import RollingFrames
+from agent.json_files import write_json
 from agent.policy import Policy
 from agent.policy_format import MODEL_FILE, SETTINGS_FILE, STEP_FILE, PolicyMeta, file_digest
-from agent.recording_writer import write_json
 from train.dataset import Dataset
 from train.fit import Judgement
 from train.model import Network, step

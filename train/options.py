@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from agent.errors import UsageError, raise_if_any, usage
-from agent.frames import Box, Color, FrameSpec
+from agent.frames import Box, Color, FrameSpec, parse_size
 from agent.policy_format import MAX_FRAMES
 from train.batches import Augmentation
 
@@ -119,7 +119,7 @@ class TrainOptions:
             if crop:
                 width, height = crop.width, crop.height
             if self.size:
-                wide, high = _size(self.size)
+                wide, high = parse_size(self.size)
                 if wide > width or high > height:
                     raise UsageError(
                         f"--size: found {self.size}, expected at most {width}x{height} as recorded; "
@@ -149,10 +149,3 @@ class TrainOptions:
 
 def _flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
-
-
-def _size(text: str) -> tuple[int, int]:
-    width, x, height = text.partition("x")
-    if not (x and width.isdecimal() and height.isdecimal()):
-        raise UsageError(f"--size: found {text!r}, expected WIDTHxHEIGHT such as 96x64")
-    return int(width), int(height)

@@ -7,7 +7,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 
-from agent.recording_writer import write_json
+from agent.json_files import write_json
 from train.dataset import Dataset
 from train.fit import Epoch, Judgement
 

@@ -1,0 +1,52 @@
+"""JSON that describes a recording or a policy: written whole or not at all, read with distrust."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from agent.errors import TwoframeError, raise_if_any
+
+MAX_JSON_BYTES = 4_000_000
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Written aside and renamed: the file is the old one or the new one, never half of it."""
+    aside = path.with_name(f"{path.name}.new")
+    try:
+        aside.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+        aside.replace(path)
+    except OSError:
+        aside.unlink(missing_ok=True)
+        raise
+
+
+def read_json(path: Path) -> Any:
+    """The JSON in a plain file of at most 4 MB. Raises `TwoframeError` for anything else."""
+    if path.is_symlink() or not path.is_file():
+        raise TwoframeError("found no plain file, expected JSON")
+    with path.open("rb") as file:
+        content = file.read(MAX_JSON_BYTES + 1)
+    if len(content) > MAX_JSON_BYTES:
+        raise TwoframeError(f"found more than {MAX_JSON_BYTES} bytes, expected a short file")
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise TwoframeError(f"found no JSON ({str(error)[:80]}), expected what twoframe wrote") from None
+
+
+def check_version(value: Any, what: str, version: int) -> None:
+    """Raise `TwoframeError` unless `value` is an object of this format version."""
+    found = value.get("format_version") if isinstance(value, dict) else None
+    if type(found) is not int or found != version:
+        newer = "; install a newer twoframe" if type(found) is int and found > version else ""
+        raise TwoframeError(f"found format version {str(found)[:20]}, expected {version} of a {what}{newer}")
+
+
+def check_types(value: dict[str, Any], typed: dict[str, Any]) -> None:
+    """Raise one `TwoframeError` for all the entries of `value` that are missing or of another type."""
+    wrong = [
+        name
+        for name, kind in typed.items()
+        if not isinstance(value.get(name), kind) or (kind is not bool and isinstance(value.get(name), bool))
+    ]
+    raise_if_any(f"{name}: found {str(value.get(name))[:40]!r}, expected another type" for name in wrong)
