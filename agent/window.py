@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, Protocol, TypeVar
 
 from agent.errors import TwoframeError
@@ -122,9 +123,17 @@ def window_titles() -> list[str]:
 
 
 def _windows() -> list[tuple[Any, str]]:
+    """All windows but this command's terminal, with their titles; without those that close meanwhile."""
     pywinctl = _pywinctl()
     own_terminal = os.environ.get("WINDOWID", "")
-    return _asked(lambda: [(w, w.title) for w in pywinctl.getAllWindows() if str(w.getHandle()) != own_terminal])
+    found = []
+    for window in _asked(pywinctl.getAllWindows):
+        try:
+            if str(window.getHandle()) != own_terminal:
+                found.append((window, str(_asked(partial(getattr, window, "title")))))
+        except _WindowGoneError:
+            continue
+    return found
 
 
 def _overlaps(other: Any, box: Box) -> bool:

@@ -8,6 +8,7 @@ handed to the display), and for each key event received, `{"key": name, "down": 
 
 import argparse
 import json
+import os
 import signal
 import sys
 import time
@@ -32,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     import pygame
 
+    os.environ["SDL_FRAMEBUFFER_ACCELERATION"] = "0"  # else SDL opens the window, closes it and opens another
     pygame.display.init()
     screen = pygame.display.set_mode((width, height))
     pygame.display.set_caption(options.title)

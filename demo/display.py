@@ -113,7 +113,7 @@ class VirtualDisplay:
         deadline_s = time.monotonic() + START_TIMEOUT_S
         with self.connection() as display:
             root = display.screen().root
-            sign = display.intern_atom("_NET_SUPPORTING_WM_CHECK")
+            sign = display.intern_atom("_NET_CLIENT_LIST")  # the last it sets: a window mapped before may never show
             while root.get_full_property(sign, X.AnyPropertyType) is None:
                 if process.poll() is not None or time.monotonic() > deadline_s:
                     raise TwoframeError("openbox: found that it did not start, expected a window manager; reinstall it")

@@ -115,6 +115,8 @@ def _open_display() -> None:
     if sys.platform == "linux":
         # SDL would take Wayland, where no program can press keys; or, without any display, draw where nobody sees it.
         os.environ["SDL_VIDEODRIVER"] = "x11"
+    # With acceleration SDL opens the window, closes it and opens another: whoever waits for it might get the first.
+    os.environ["SDL_FRAMEBUFFER_ACCELERATION"] = "0"
     try:
         pygame.display.init()
     except pygame.error as error:
