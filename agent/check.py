@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from agent.emitter import open_emitter
 from agent.errors import TwoframeError
 from agent.frames import FrameSpec, prepare
 from agent.key_holder import KeyHolder
@@ -135,7 +136,15 @@ def _windows() -> Finding:
 
     titles = [title for title in window_titles() if title]
     names = ", ".join(repr(title) for title in titles[:5]) or "none open"
-    return Finding("windows", ok=True, found=f"found and asked for their focus: {names}")
+    emitter = open_emitter([PROBE_KEY])
+    try:
+        focused = emitter.focused_window()
+    finally:
+        emitter.close()
+    if focused is None and titles:
+        remedy = "click into a window; without a window manager (on a bare X server) start one"
+        return Finding("windows", ok=False, found=f"{names}; none has the focus", remedy=remedy)
+    return Finding("windows", ok=True, found=f"{names}; asked which has the focus")
 
 
 def _keyboard() -> Finding:

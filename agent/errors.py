@@ -64,5 +64,10 @@ def run_command(command: Callable[[], int]) -> int:
         return 1
 
 
+def printable(text: str) -> str:
+    """`text` without what would steer a terminal: control characters become `?`."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    return printable(" ".join(str(error).split()))

@@ -8,10 +8,12 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from agent.errors import printable
+
 
 def say(console: Console, text: str) -> None:
-    """One line, as it is: never wrapped, never taken for markup."""
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    """One line, as it is: never wrapped, never taken for markup; what a file or a title holds steers no terminal."""
+    console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
 
 class LiveLine:
@@ -27,7 +29,7 @@ class LiveLine:
         self._plain_s = plain_s
         self._done = threading.Event()
         self._live = Live(
-            console=console, get_renderable=lambda: Text(self._render(), no_wrap=True), refresh_per_second=4
+            console=console, get_renderable=lambda: Text(printable(self._render()), no_wrap=True), refresh_per_second=4
         )
         self._plain = threading.Thread(target=self._print_plain, name="live line", daemon=True)
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,129 @@ def test_what_is_typed_while_the_game_is_not_looked_at_is_not_recorded(
     recording = Recording.open(tmp_path / "rec")
     assert [recording.meta.keys[e["key"]] for e in recording.key_events] == ["d", "d"]
     assert recording.gap_before()[1:].sum() >= 2
+
+
+def test_of_what_is_typed_into_the_game_only_the_action_keys_are_kept(
+    start: Start, counter: Path, display: VirtualDisplay, tmp_path: Path
+) -> None:
+    process = start(*COLLECT, tmp_path / "rec")
+    wait_for(lambda: frames_in(tmp_path / "rec") > 10, "the first frames")
+    password = [24, 38, 39, 39, 25, 32, 27, 40]  # q a s s w o r d
+    with display.connection() as connection:
+        for code in password:
+            for kind in (X.KeyPress, X.KeyRelease):
+                xtest.fake_input(connection, kind, code)
+                connection.sync()
+                time.sleep(0.03)
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    status, out, err = ended(process)
+    assert (status, err) == (0, "")
+    recording = Recording.open(tmp_path / "rec")
+    pressed = [recording.meta.keys[e["key"]] for e in recording.key_events if e["down"]]
+    assert pressed == ["a", "w", "d"]
+    assert recording.meta.keys == ("a", "w", "d")
+    assert sorted(path.name for path in (tmp_path / "rec").iterdir()) == [
+        "captured_ns.npy",
+        "frames.npy",
+        "key_events.npy",
+        "keys.npy",
+        "meta.json",
+    ]
+    assert "(6 events)" in out
+
+
+def test_the_picture_follows_a_window_that_is_moved_resized_and_minimized(
+    start: Start, counter: Path, display: VirtualDisplay, tmp_path: Path
+) -> None:
+    process = start(*COLLECT, tmp_path / "rec")
+    wait_for(lambda: frames_in(tmp_path / "rec") > 10, "the first frames")
+    change = "import pywinctl, sys; w = pywinctl.getWindowsWithTitle('Counter')[0]; " + "w.{}"
+    for action in ("moveTo(30, 40)", "resizeTo(480, 270)", "minimize()", "restore(); w.activate()"):
+        before = frames_in(tmp_path / "rec")
+        done = subprocess.run([sys.executable, "-c", change.format(action)], env=display.env, check=True)
+        assert done.returncode == 0
+        if action == "minimize()":
+            time.sleep(0.5)
+        else:
+            wait_for(lambda least=before + 15: frames_in(tmp_path / "rec") > least, f"frames after {action}")
+    process.send_signal(signal.SIGINT)
+    status, out, err = ended(process)
+    assert (status, err) == (0, "")
+    assert "recording pauses: the window is minimized" in out
+    assert "recording again" in out
+    recording = Recording.open(tmp_path / "rec")
+    counters = read_counter(recording.frames)
+    assert (counters[-5:] >= 0).mean() > 0.5  # the counter is read from the whole of the picture, also at the end
+    assert recording.gap_before()[1:].any()
+
+
+def test_a_part_of_the_screen_is_recorded_whatever_has_the_focus(
+    start: Start, counter: Path, display: VirtualDisplay, tmp_path: Path
+) -> None:
+    command = ("collect", tmp_path / "rec", "--region", "0,0,200,100", "--countdown-s", "0", "--duration-s", "2")
+    process = start(*command)
+    wait_for(lambda: frames_in(tmp_path / "rec") > 3, "the first frames")
+    tap(display, "a")
+    status, _, err = ended(process)
+    assert (status, err) == (0, "")
+    recording = Recording.open(tmp_path / "rec")
+    assert len(recording) > 20
+    assert len(recording.key_events) == 2
+    status, _, err = ended(start("collect", tmp_path / "off", "--region", "-300,0,200,100"))
+    assert status == 1
+    assert "expected a place wholly on the screen" in err
+
+
+def test_a_window_over_the_game_and_a_picture_that_stands_still_are_warned_of(
+    start: Start, display: VirtualDisplay, tmp_path: Path
+) -> None:
+    still = start("bench.counter_window", tmp_path / "log", "--title", "Still", "--size", "320x200", "--fps", "0.05")
+    wait_for(lambda: (tmp_path / "log").exists(), "the window")
+    time.sleep(0.5)
+    process = start("collect", tmp_path / "rec", "--window", "Still", "--countdown-s", "0")
+    wait_for(lambda: frames_in(tmp_path / "rec") > 3, "the first frames")
+    tap(display, "a")
+    on_top = (
+        "import pywinctl as p; game = p.getWindowsWithTitle('Still')[0]; top = p.getWindowsWithTitle('On top')[0]; "
+        "top.moveTo(game.box.left, game.box.top); top.alwaysOnTop(True); game.activate()"
+    )
+    start("bench.counter_window", tmp_path / "log2", "--title", "On top", "--size", "100x80", "--fps", "0.05")
+    wait_for(lambda: (tmp_path / "log2").exists(), "the other window")
+    time.sleep(3.5)
+    subprocess.run([sys.executable, "-c", on_top], env=display.env, check=True)
+    time.sleep(3)
+    process.send_signal(signal.SIGINT)
+    status, out, err = ended(process)
+    assert (status, err) == (0, "")
+    assert "the picture has been the same for 3 s while keys changed" in out
+    assert "'On top' lies over the game" in out
+    still.kill()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A real file system of 1 MB; only root can make one."""
+    place = tmp_path / "small"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a tmpfs is not allowed here")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_disk_that_fills_ends_it_with_one_line_and_all_frames_before_are_there(
+    start: Start, counter: Path, small_disk: Path
+) -> None:
+    status, _, err = ended(start(*COLLECT, small_disk / "rec"))
+    assert status == 1
+    assert err.startswith("error: ")
+    assert "found the disk full after" in err
+    assert err.count("\n") == 1
+    recording = Recording.open(small_disk / "rec")
+    assert 40 < len(recording) < 60  # of 19,200 bytes each
+    assert (read_counter(recording.frames) >= 0).mean() > 0.9
 
 
 def test_ctrl_c_ends_the_recording_in_order(start: Start, counter: Path, tmp_path: Path) -> None:

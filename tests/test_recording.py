@@ -20,6 +20,8 @@ from recordings import meta, write_recording
 from agent.errors import TwoframeError
 from agent.recording import KEY_EVENT, Meta, Recording, find_recordings, held_at
 from agent.recording_writer import RecordingWriter
+from collect.recordings import main as recordings
+from collect.summary import action_counts, describe
 
 MS = 1_000_000
 
@@ -105,6 +107,8 @@ import numpy as np
 from pathlib import Path
 from recordings import meta
 from agent.recording_writer import RecordingWriter
+from collect.recordings import main as recordings
+from collect.summary import action_counts, describe
 from agent.errors import run_command
 def command():
     with RecordingWriter(Path({str(tmp_path / "full")!r}), meta()) as writer:
@@ -131,6 +135,8 @@ import numpy as np
 from pathlib import Path
 from recordings import meta
 from agent.recording_writer import RecordingWriter
+from collect.recordings import main as recordings
+from collect.summary import action_counts, describe
 writer = RecordingWriter(Path(sys.argv[1]), meta())
 start = time.perf_counter_ns()
 print("started", flush=True)
@@ -194,7 +200,7 @@ def test_pickles_links_and_odd_headers_are_refused(folder: Path, tmp_path: Path)
     assert not Path("/tmp/twoframe-was-tricked").exists()
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_damaged_folders_open_or_say_why(folder: Path, data: st.DataObject) -> None:
     copy = folder.parent / "hurt"
@@ -224,6 +230,61 @@ def test_damaged_folders_open_or_say_why(folder: Path, data: st.DataObject) -> N
         assert "\n" not in str(error)
     else:
         assert len(recording.frames) == len(recording.keys) == len(recording)
+        assert action_counts(recording).sum() == len(recording)
+        assert describe(recording)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "null",
+        "[" * 100_000,
+        '{"format_version": 1}',
+        '{"format_version": 99999999999999999999999999}',
+        '{"format_version": true}',
+        "1" * 10_000,
+        '{"a": ' * 5_000,
+        "\x00\xff",
+        '{"format_version": 1, "fps": 1e999, "keys": []}',
+    ],
+)
+def test_absurd_json_is_refused_in_one_line(content: str, folder: Path) -> None:
+    (folder / "meta.json").write_text(content)
+    with pytest.raises(TwoframeError) as caught:
+        Recording.open(folder)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("keys", ["a"] * 300),
+        ("keys", [["a"]]),
+        ("fps", float("nan")),
+        ("fps", "20"),
+        ("source", "elsewhere"),
+        ("region", [0, 0, 1]),
+        ("frame", {"width": 10**9}),
+        ("frame", None),
+        ("actions", {"actions": [{"name": "\u001b[2J", "keys": ["a"]}] * 2, "default": 0}),
+        ("actions", {"actions": [], "default": -1}),
+        ("complete", 1),
+        ("versions", []),
+    ],
+)
+def test_a_meta_that_we_cannot_have_written_is_refused(name: str, value: object, folder: Path) -> None:
+    described = json.loads((folder / "meta.json").read_text())
+    (folder / "meta.json").write_text(json.dumps({**described, name: value}))
+    with pytest.raises(TwoframeError):
+        Recording.open(folder)
+
+
+def test_what_a_file_holds_cannot_steer_the_terminal(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    described = json.loads((folder / "meta.json").read_text())
+    (folder / "meta.json").write_text(json.dumps({**described, "window": "\u001b[2Jgone", "started_utc": "\u001b]0;x"}))
+    assert recordings(["info", str(folder)]) == 0
+    assert "\u001b" not in capsys.readouterr().out
 
 
 def test_recordings_are_found_in_a_folder_of_them(folder: Path, tmp_path: Path) -> None:
