@@ -39,17 +39,17 @@ Keys are held only while the game's window has the focus; when play ends, howeve
 class PlayOptions:
     policy: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="POLICY")]
     """Folder made by `train`."""
-    window: Annotated[str | None, tyro.conf.arg(metavar="TITLE")] = None
+    window: Annotated[str | None, tyro.conf.arg(metavar="TITLE", help_behavior_hint="")] = None
     """Title of the game's window, or a part of it that no other window has. As recorded, unless given."""
-    region: Annotated[str | None, tyro.conf.arg(metavar="LEFT,TOP,WIDTH,HEIGHT")] = None
+    region: Annotated[str | None, tyro.conf.arg(metavar="LEFT,TOP,WIDTH,HEIGHT", help_behavior_hint="")] = None
     """Instead of a window: a fixed part of the screen, in pixels. Keys then go to whatever has the focus."""
-    duration_s: Annotated[float | None, tyro.conf.arg(metavar="S")] = None
+    duration_s: Annotated[float | None, tyro.conf.arg(metavar="S", help_behavior_hint="")] = None
     """Seconds to play. Without it: until F10 or Ctrl-C."""
     shadow: bool = False
     """Decide, but press nothing."""
-    report: Annotated[Path | None, tyro.conf.arg(metavar="FILE.json")] = None
+    report: Annotated[Path | None, tyro.conf.arg(metavar="FILE.json", help_behavior_hint="")] = None
     """Write what was measured into this file."""
-    hotkeys: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=KEY")] = ()
+    hotkeys: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=KEY", help_behavior_hint="")] = ()
     """Other hotkeys, e.g. pause=f7 takeover=f6 quit=f12."""
     threads: Annotated[int, tyro.conf.arg(metavar="N")] = 1
     """Cores for the network. One is enough for most; a game needs its cores too."""
@@ -57,7 +57,9 @@ class PlayOptions:
 
 def main(argv: Sequence[str] | None = None) -> int:
     def command() -> int:
-        options = tyro.cli(PlayOptions, prog="play", description=DESCRIPTION, args=argv)
+        options = tyro.cli(
+            PlayOptions, prog="play", description=DESCRIPTION, args=argv, config=(tyro.conf.FlagCreatePairsOff,)
+        )
         return play(options, Console())
 
     return run_command(command)

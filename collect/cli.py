@@ -44,29 +44,29 @@ have the focus. Only the keys named with --keys are ever stored."""
 
 @dataclass(frozen=True, slots=True)
 class CollectOptions:
-    out: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")] = None
+    out: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="OUT", help_behavior_hint="")] = None
     """New folder for the recording; an existing one is never overwritten."""
-    window: Annotated[str | None, tyro.conf.arg(metavar="TITLE")] = None
+    window: Annotated[str | None, tyro.conf.arg(metavar="TITLE", help_behavior_hint="")] = None
     """Title of the game's window, or a part of it that no other window has."""
-    region: Annotated[str | None, tyro.conf.arg(metavar="LEFT,TOP,WIDTH,HEIGHT")] = None
+    region: Annotated[str | None, tyro.conf.arg(metavar="LEFT,TOP,WIDTH,HEIGHT", help_behavior_hint="")] = None
     """Instead of a window: a fixed part of the screen, in pixels. Keys then count whatever has the focus."""
     keys: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=KEY")] = ("left=a", "forward=w", "right=d")
     """The actions to learn, each with its key, its keys (jump=w+space) or none (rest=)."""
-    default: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
+    default: Annotated[str | None, tyro.conf.arg(metavar="NAME", help_behavior_hint="")] = None
     """The action when no key is held: the one without keys, else the middle one, unless named here."""
     fps: Annotated[float, tyro.conf.arg(metavar="HZ")] = 20.0
     """Frames a second; `play` will decide as often."""
     size: Annotated[str, tyro.conf.arg(metavar="WIDTHxHEIGHT")] = "160x120"
     """Size of the stored frames. `train --size` can make them smaller later, never larger."""
-    crop: Annotated[str | None, tyro.conf.arg(metavar="LEFT,TOP,WIDTH,HEIGHT")] = None
+    crop: Annotated[str | None, tyro.conf.arg(metavar="LEFT,TOP,WIDTH,HEIGHT", help_behavior_hint="")] = None
     """Part of the window to record, in pixels of the window. Leave out what shows the keys (a steering bar)."""
     color: Color = "gray"
     """Store gray or rgb frames."""
-    duration_s: Annotated[float | None, tyro.conf.arg(metavar="S")] = None
+    duration_s: Annotated[float | None, tyro.conf.arg(metavar="S", help_behavior_hint="")] = None
     """Seconds of play to record, pauses not counted. Without it: until F10 or Ctrl-C."""
     countdown_s: Annotated[float, tyro.conf.arg(metavar="S")] = 3.0
     """Seconds before recording starts, to click into the game."""
-    hotkeys: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=KEY")] = ()
+    hotkeys: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=KEY", help_behavior_hint="")] = ()
     """Other hotkeys, e.g. pause=f7 quit=f12."""
     check: bool = False
     """Record nothing: find out whether this machine can record and press keys, and what to do if not."""
@@ -114,7 +114,9 @@ class Plan:
 
 def main(argv: Sequence[str] | None = None) -> int:
     def command() -> int:
-        options = tyro.cli(CollectOptions, prog="collect", description=DESCRIPTION, args=argv)
+        options = tyro.cli(
+            CollectOptions, prog="collect", description=DESCRIPTION, args=argv, config=(tyro.conf.FlagCreatePairsOff,)
+        )
         if options.check:
             return check(options, Console())
         return collect(options, Plan.of(options), Console())

@@ -37,7 +37,7 @@ class Info:
 
     recordings: Recordings
     """Recordings, or folders that hold some."""
-    sheet: Annotated[Path | None, tyro.conf.arg(metavar="FILE.png")] = None
+    sheet: Annotated[Path | None, tyro.conf.arg(metavar="FILE.png", help_behavior_hint="")] = None
     """Also draw some frames with their keys into this picture (of one recording)."""
 
 
@@ -47,11 +47,11 @@ class Video:
 
     recordings: Recordings
     """Recordings, or folders that hold some."""
-    out: Annotated[Path | None, tyro.conf.arg(metavar="FILE.mp4")] = None
+    out: Annotated[Path | None, tyro.conf.arg(metavar="FILE.mp4", help_behavior_hint="")] = None
     """Where to write it (of one recording); video.mp4 in the recording's folder without it."""
     start_s: Seconds = 0.0
     """Begin this many seconds after the recording began."""
-    end_s: Annotated[float | None, tyro.conf.arg(metavar="S")] = None
+    end_s: Annotated[float | None, tyro.conf.arg(metavar="S", help_behavior_hint="")] = None
     """End this many seconds after the recording began."""
 
 
@@ -65,7 +65,7 @@ class Trim:
     """New folder for the part."""
     start_s: Seconds = 0.0
     """Begin this many seconds after the recording began."""
-    end_s: Annotated[float | None, tyro.conf.arg(metavar="S")] = None
+    end_s: Annotated[float | None, tyro.conf.arg(metavar="S", help_behavior_hint="")] = None
     """End this many seconds after the recording began."""
 
 
@@ -75,7 +75,7 @@ class Export:
 
     recordings: Recordings
     """Recordings, or folders that hold some."""
-    out: Annotated[Path | None, tyro.conf.arg(metavar="FILE.csv")] = None
+    out: Annotated[Path | None, tyro.conf.arg(metavar="FILE.csv", help_behavior_hint="")] = None
     """Where to write it (of one recording); frames.csv in the recording's folder without it."""
 
 
@@ -90,7 +90,9 @@ Command = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     def command() -> int:
-        chosen = tyro.cli(Command, prog="recordings", description=DESCRIPTION, args=argv)
+        chosen = tyro.cli(
+            Command, prog="recordings", description=DESCRIPTION, args=argv, config=(tyro.conf.FlagCreatePairsOff,)
+        )
         if isinstance(chosen, List | Info):
             return _show(chosen, Console())
         for line in _made(chosen):

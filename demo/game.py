@@ -54,13 +54,19 @@ class GameOptions:
     driver: Literal["person", "scripted", "random", "none"] = "person"
     """Who plays: a person (or an agent) at the keyboard; or from inside the game, with real keys, a script that
     knows the track, random keys, or none but Return at the start of each lap."""
-    video: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
+    video: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="")] = None
     """New folder for a small video of each lap."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     def command() -> int:
-        options = tyro.cli(GameOptions, prog="python -m demo.game", description=__doc__, args=argv)
+        options = tyro.cli(
+            GameOptions,
+            prog="python -m demo.game",
+            description=__doc__,
+            args=argv,
+            config=(tyro.conf.FlagCreatePairsOff,),
+        )
         return run(_checked(options))
 
     return run_command(command)
