@@ -183,13 +183,14 @@ def test_a_window_over_the_game_and_a_picture_that_stands_still_are_warned_of(
     process = start("collect", tmp_path / "rec", "--window", "Still", "--countdown-s", "0")
     wait_for(lambda: frames_in(tmp_path / "rec") > 3, "the first frames")
     tap(display, "a")
+    time.sleep(3.5)
     on_top = (
         "import pywinctl as p; game = p.getWindowsWithTitle('Still')[0]; top = p.getWindowsWithTitle('On top')[0]; "
         "top.moveTo(game.box.left, game.box.top); top.alwaysOnTop(True); game.activate()"
     )
     start("bench.counter_window", tmp_path / "log2", "--title", "On top", "--size", "100x80", "--fps", "0.05")
     wait_for(lambda: (tmp_path / "log2").exists(), "the other window")
-    time.sleep(3.5)
+    time.sleep(0.3)
     subprocess.run([sys.executable, "-c", on_top], env=display.env, check=True)
     time.sleep(3)
     process.send_signal(signal.SIGINT)
