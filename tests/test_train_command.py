@@ -34,12 +34,12 @@ def accuracy_at_play(policy: Policy, t: int = 200, seed: int = 99) -> float:
 
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return bar_recording(tmp_path_factory.mktemp("recordings") / "rec", 700)
+    return bar_recording(tmp_path_factory.mktemp("recordings") / "rec", 900)
 
 
 def test_two_frames_show_what_one_cannot(recording: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     accuracies = {}
-    for frames, epochs in ((1, 3), (2, 10)):
+    for frames, epochs in ((1, 3), (2, 20)):
         out = tmp_path / f"policy{frames}"
         assert main([str(recording), "--out", str(out), "--frames", str(frames), "--epochs", str(epochs), *QUICK]) == 0
         accuracies[frames] = accuracy_at_play(Policy.load(out, threads=1))

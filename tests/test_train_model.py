@@ -58,7 +58,7 @@ def test_alexnet_is_the_one_of_the_question() -> None:
         ("LRN" if layer.name.startswith("lrn") else type(layer).__name__, layer.output.shape[1:], layer.count_params())
         for layer in whole.encoder.layers
     ]
-    assert [row[0] for row in found[:2]] == ["InputLayer", "Rescaling"]
+    assert [row[0] for row in found[:2]] == ["InputLayer", "Normalization"]
     found = found[2:]
     assert found == ALEXNET
     assert whole.feature_size == 4096

@@ -17,19 +17,21 @@ Pixels = npt.NDArray[np.float32]  # (H, W, C), 0..255
 def alexnet(shape: Shape, mean: Pixels, deviation: Pixels) -> Any:
     """(H, W, C) uint8 to 4096 features: AlexNet (Krizhevsky et al. 2012) as tflearn's example builds it.
 
-    The recording's `mean` and `deviation` are not used: the image is only scaled to 0..1.
+    The recording's mean and deviation are taken off first, and the convolutions start as He et al. 2015 have
+    it: with plain 0..1 and Keras' own start the signal dies on its way to the 4096, and in minutes of
+    recordings nothing is learned but the commonest action.
     """
     image = keras.Input(shape, dtype="uint8", name="image")
-    x = layers.Rescaling(1 / 255)(image)
-    x = layers.Conv2D(96, 11, strides=4, padding="same", activation="relu")(x)
+    x = normalized(image, mean, deviation, least=32.0)
+    x = layers.Conv2D(96, 11, strides=4, padding="same", activation="relu", kernel_initializer="he_normal")(x)
     x = layers.MaxPooling2D(3, strides=2, padding="same")(x)
     x = local_response_normalization(x, "lrn1")
-    x = layers.Conv2D(256, 5, padding="same", activation="relu")(x)
+    x = layers.Conv2D(256, 5, padding="same", activation="relu", kernel_initializer="he_normal")(x)
     x = layers.MaxPooling2D(3, strides=2, padding="same")(x)
     x = local_response_normalization(x, "lrn2")
-    x = layers.Conv2D(384, 3, padding="same", activation="relu")(x)
-    x = layers.Conv2D(384, 3, padding="same", activation="relu")(x)
-    x = layers.Conv2D(256, 3, padding="same", activation="relu")(x)
+    x = layers.Conv2D(384, 3, padding="same", activation="relu", kernel_initializer="he_normal")(x)
+    x = layers.Conv2D(384, 3, padding="same", activation="relu", kernel_initializer="he_normal")(x)
+    x = layers.Conv2D(256, 3, padding="same", activation="relu", kernel_initializer="he_normal")(x)
     x = layers.MaxPooling2D(3, strides=2, padding="same")(x)
     x = local_response_normalization(x, "lrn3")
     x = layers.Flatten()(x)
@@ -65,7 +67,8 @@ def compact(shape: Shape, mean: Pixels, deviation: Pixels) -> Any:
     flattened, not pooled, so the features know where things are and two of them show where they move.
     """
     image = keras.Input(shape, dtype="uint8", name="image")
-    x = normalized(image, mean, deviation)
+    typical = float(np.sqrt(np.mean(deviation**2)))
+    x = normalized(image, mean, deviation, least=max(2.0, typical / 8))
     x = layers.Conv2D(16, 5, strides=2, padding="same", activation="relu")(x)
     width = 32
     while math.prod(x.shape[1:3]) > 200:
@@ -80,18 +83,17 @@ def compact(shape: Shape, mean: Pixels, deviation: Pixels) -> Any:
     return keras.Model(image, features, name="compact")
 
 
-def normalized(image: Any, mean: Pixels, deviation: Pixels) -> Any:
+def normalized(image: Any, mean: Pixels, deviation: Pixels, least: float) -> Any:
     """The image less `mean`, over `deviation`: constants of the model, so that it takes plain frames.
 
-    A pixel that hardly ever changed would make noise deafening, so its deviation is taken as an eighth of
-    the typical one or 2 grey levels at least.
+    A pixel that hardly ever changed would make noise deafening, so its deviation is taken as `least` grey
+    levels at least.
     """
-    least = max(2.0, float(np.sqrt(np.mean(deviation**2))) / 8)
     layer = layers.Normalization(axis=(1, 2, 3), name="normalized")
     layer.build((None, *image.shape[1:]))
     layer.set_weights([mean, np.maximum(deviation, least) ** 2, np.zeros((), np.int32)])
     layer.finalize_state()
-    return layer(layers.Rescaling(1.0)(image))
+    return layer(ops.cast(image, "float32"))
 
 
 @dataclass(frozen=True, slots=True)

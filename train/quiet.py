@@ -1,16 +1,9 @@
-"""TensorFlow without its noise: what its C++ parts write to stderr is kept back, and shown if something fails."""
+"""TensorFlow without its noise, before it is imported; see `agent.quiet` for what no setting silences."""
 
 import os
 
-_SETTINGS = {
-    "TF_CPP_MIN_LOG_LEVEL": "2",  # errors still pass
-    "TF_ENABLE_DEPRECATION_WARNINGS": "0",
-    "KERAS_BACKEND": "tensorflow",
-}
-
 
 def quieten_tensorflow() -> None:
-    """Before TensorFlow is imported. What the user has set stays, apart from the backend: this is TensorFlow."""
-    for name, value in _SETTINGS.items():
-        os.environ.setdefault(name, value)
+    """Errors still pass. The level of a user who wants to read more stays; the backend is always TensorFlow."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ["KERAS_BACKEND"] = "tensorflow"

@@ -52,6 +52,8 @@ def _curves(figure: Any, epochs: Sequence[Epoch], names: Sequence[str]) -> None:
         accuracy.plot(numbers, [score.recalls[i] for score in scores], alpha=0.7, label=f"recall {name}")
     accuracy.set(xlabel="epoch", title="validation windows", ylim=(0, 1))
     accuracy.legend(fontsize="small")
+    for axes in (loss, accuracy):
+        axes.xaxis.get_major_locator().set_params(integer=True)
 
 
 def _confusion(figure: Any, judgement: Judgement, names: Sequence[str]) -> None:
@@ -96,5 +98,5 @@ def _timeline(figure: Any, judgement: Judgement, dataset: Dataset) -> None:
         for border in np.flatnonzero(np.diff(shown) != 1):
             axes.axvline(x[border] + 0.5, color="gray", linestyle=":", linewidth=0.8)
         axes.set(yticks=range(len(dataset.actions)), yticklabels=dataset.actions.names, xlim=(x[0] - 1, x[-1] + 1))
-    rows[0].legend(loc="upper right", fontsize="small", ncols=3)
+    rows[0].legend(loc="lower left", bbox_to_anchor=(0, 1), fontsize="small", ncols=3)  # above, never over the plot
     rows[-1].set_xlabel("validation window (dotted: another stretch)")
