@@ -4,7 +4,6 @@ from itertools import pairwise
 
 import gymnasium as gym
 import pytest
-import quiet_box2d  # noqa: F401
 
 from demo.cruise import CruiseControl, Steer, SteeringPush, steering
 from demo.driver import END_TURN_RAD, START_TURN_RAD, RoadSight, ScriptedDriver, Sight
