@@ -36,8 +36,9 @@ missing_packages() {
     [ -e /usr/include/stdlib.h ] || echo libc6-dev
     library libGL.so.1 || echo libgl1
     library libglib-2.0.so.0 || echo libglib2.0-0
-    library libXi.so.6 || echo libxi6
-    library libXtst.so.6 || echo libxtst6
+    for part in randr render shm xfixes; do # what mss grabs the screen with
+        library "libxcb-$part.so.0" || echo "libxcb-${part}0"
+    done
     python=$(find_python)
     if [ -n "$python" ]; then
         version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
