@@ -55,16 +55,16 @@ class Stages:
             end(process)
 
     def run(self, module: str, *arguments: object, until: Callable[[], bool] | None = None) -> None:
-        """Run one of our commands, its output passing through; with `until`, end it like Ctrl-C once that is so.
+        """Run one of our commands, its output passing through; with `until`, it must end once that is so.
 
         Raises `TwoframeError` if it fails.
         """
         process = subprocess.Popen(_command(module, *arguments), env=self.env, stdin=subprocess.DEVNULL, **_own_group())
         try:
-            while process.poll() is None:
-                if until and until():
-                    end(process, signal.SIGINT)
+            while process.poll() is None and not (until and until()):
                 time.sleep(POLL_S)
+            if process.poll() is None:
+                _let_end(process)
         finally:
             end(process)
         if process.returncode:
@@ -120,6 +120,14 @@ def end(process: subprocess.Popen[bytes], number: signal.Signals = signal.SIGTER
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def _let_end(process: subprocess.Popen[bytes]) -> None:
+    """Wait for a program that has reason to end, such as a closed window; after a while, end it like Ctrl-C."""
+    try:
+        process.wait(ENDING_S)
+    except subprocess.TimeoutExpired:
+        end(process, signal.SIGINT)
 
 
 def _command(module: str, *arguments: object) -> list[str]:
