@@ -17,12 +17,13 @@ from agent.key_holder import KeyHolder
 from agent.keyboard import KeyListener
 from agent.live_line import LiveLine, say
 from agent.live_loop import Holder, LiveLoop, NoHolder, Rollout
-from agent.options import Hotkeys, check_one_place, ending_signals, open_target
+from agent.options import Hotkeys, check_one_place, open_target
 from agent.pacing import Pacer
 from agent.play_report import live_text, report, summary
 from agent.policy import Policy, usable_cpus
 from agent.policy_format import PolicyMeta
 from agent.screen import Screen
+from agent.signals import ending_signals
 from agent.switches import Switches
 
 DESCRIPTION = """Let a policy play: it looks at the game's window and presses the keys.

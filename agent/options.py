@@ -1,10 +1,7 @@
-"""What the command lines share: where the game is, the hotkeys, sizes, and what Ctrl-C means."""
+"""What the command lines share: where the game is, the hotkeys, and rates."""
 
-import signal
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from types import FrameType
 
 from agent.actions import ActionSet
 from agent.errors import TwoframeError, UsageError
@@ -67,23 +64,3 @@ def open_target(window: str | None, region: Box | None) -> Target:
     if region is None:
         raise UsageError("found neither --window nor --region, expected where the game is; name its window's title")
     return FixedRegion(region)
-
-
-@contextmanager
-def ending_signals(end: Callable[[], None]) -> Iterator[None]:
-    """Inside, Ctrl-C and SIGTERM call `end` instead of breaking in; a second one breaks in as ever."""
-    taken = [signal.SIGINT, signal.SIGTERM]
-    before = {number: signal.getsignal(number) for number in taken}
-
-    def handle(number: int, _frame: FrameType | None) -> None:
-        end()
-        for taken_number, handler in before.items():
-            signal.signal(taken_number, handler)
-
-    for number in taken:
-        signal.signal(number, handle)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

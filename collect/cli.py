@@ -21,11 +21,12 @@ from agent.journal import Journal
 from agent.key_log import KeyLog
 from agent.keyboard import KeyEvent, KeyListener
 from agent.live_line import LiveLine, say
-from agent.options import Hotkeys, check_one_place, check_rate, ending_signals, open_target
+from agent.options import Hotkeys, check_one_place, check_rate, open_target
 from agent.pacing import Pacer
 from agent.recording import Meta, Recording, pixels_digest
 from agent.recording_writer import RecordingWriter, require_new_folder
 from agent.screen import Screen
+from agent.signals import ending_signals
 from agent.switches import Switches
 from agent.versions import versions
 from agent.window import Target

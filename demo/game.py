@@ -18,8 +18,8 @@ import pygame
 import tyro
 
 from agent.errors import TwoframeError, UsageError, run_command
-from agent.options import ending_signals
 from agent.recording_writer import require_new_folder
+from agent.signals import ending_signals
 from demo.cruise import CruiseControl, steering
 from demo.driver import RoadSight, ScriptedDriver
 from demo.hands import Hands, open_player_emitter
