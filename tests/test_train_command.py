@@ -48,16 +48,25 @@ def test_two_frames_show_what_one_cannot(recording: Path, tmp_path: Path, capfd:
 
     said = capfd.readouterr()
     assert said.err == ""
-    for part in ("actions played: left", "'repeat the last action' is right in", "samples/s", "recall of right"):
+    parts = ("actions played: left", "'repeat the last action' is right in", "samples/s", "recall of right")
+    for part in (*parts, "it still says the old one in", "earlier frames the newest instead: decides otherwise in"):
         assert part in said.out
     assert said.out.rstrip().endswith(f"next: play {tmp_path / 'policy2'}")
 
     out = tmp_path / "policy2"
     assert sorted(path.name for path in out.iterdir()) == ["model.keras", "policy.json", "policy.tflite", "report"]
-    assert {"metrics.json", "curves.png", "confusion.png", "timeline.png"} <= {
-        path.name for path in (out / "report").iterdir()
-    }
+    pictures = ["confusion.png", "curves.png", "timeline.png", "worst.png"]
+    assert (
+        sorted(path.name for path in (out / "report").iterdir())
+        == [*pictures[:2], "metrics.json", "tensorboard"] + pictures[2:]
+    )
+    assert scalars(out / "report" / "tensorboard" / "validation")["loss"][-1] > 0
     policy = json.loads((out / "policy.json").read_text())
+    copycat = policy["metrics"]["copycat"]
+    assert copycat["repeats_at_changes"] < 0.1  # it looks
+    assert copycat["earlier_frames"]["the newest instead"]["otherwise"] > 0.3
+    assert copycat["earlier_frames"]["from elsewhere"]["accuracy"] < 0.7
+    assert json.loads((tmp_path / "policy1" / "policy.json").read_text())["metrics"]["copycat"]["earlier_frames"] == {}
     assert policy["metrics"]["litert"]["same"] >= 0.99
     assert policy["metrics"]["litert"]["largest_difference"] < 0.1
     assert policy["spacing_ns"] == [50_000_000] * 3
@@ -73,6 +82,41 @@ def test_a_policy_may_see_less_and_do_other_things_than_was_recorded(recording: 
     assert policy.meta.recorded.shape == (24, 32, 1)
     assert policy.meta.frame.shape == (8, 16, 1)
     assert policy.meta.actions.names == ("left", "stay", "right")
+
+
+def scalars(folder: Path) -> dict[str, list[float]]:
+    """What TensorBoard would draw of the event files in `folder`."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder), size_guidance={"tensors": 0})
+    events.Reload()
+    return {
+        tag: [float(np.frombuffer(event.tensor_proto.tensor_content, np.float32)[0]) for event in events.Tensors(tag)]
+        for tag in events.Tags()["tensors"]
+    }
+
+
+def test_a_mirror_strided_frames_and_recordings_to_judge_by(recording: Path, tmp_path: Path) -> None:
+    out, judge = tmp_path / "policy", bar_recording(tmp_path / "judge", 200, seed=5)
+    told = ["--validate", str(judge), "--mirror", "left=right", "--stride", "2", "--erase", "0.1"]
+    told += ["--weights", "float16", "--epochs", "2", *QUICK]
+    assert main([str(recording), "--out", str(out), *told]) == 0
+    policy = json.loads((out / "policy.json").read_text())
+    assert policy["fps"] == 10
+    assert policy["spacing_ns"] == [100_000_000] * 3
+    assert policy["metrics"]["training_windows"] == 898
+    assert policy["metrics"]["validation"]["windows"] == 198
+    assert policy["metrics"]["litert"]["weights"] == "float16"
+    assert policy["metrics"]["litert"]["same"] >= 0.99
+    Policy.load(out, threads=1)
+
+
+def test_bfloat16_trains_and_what_it_learned_is_exported_as_float32(recording: Path, tmp_path: Path) -> None:
+    out = tmp_path / "policy"
+    told = ["--precision", "bfloat16", "--weights", "float32", "--epochs", "1", *QUICK]
+    assert main([str(recording), "--out", str(out), *told]) == 0
+    litert = json.loads((out / "policy.json").read_text())["metrics"]["litert"]
+    assert litert["largest_difference"] < 0.05
 
 
 def bad(case: str, recording: Path, folder: Path) -> tuple[list[object], str]:
@@ -94,6 +138,7 @@ def bad(case: str, recording: Path, folder: Path) -> tuple[list[object], str]:
         "too short": ([short, "--out", out], "found too few windows"),
         "no window": ([short, "--out", out, "--frames", "5"], "no 5 in a row"),
         "output in use": ([recording, "--out", full], "full: found a folder that is not empty"),
+        "judged by itself": ([recording, "--validate", recording, "--out", out], "rec among what is learned from"),
         "keys not recorded": ([recording, "--out", out, "--keys", "left=j", "right=l"], "that were not recorded"),
     }[case]
 
@@ -109,11 +154,12 @@ def bad(case: str, recording: Path, folder: Path) -> tuple[list[object], str]:
         "no window",
         "output in use",
         "keys not recorded",
+        "judged by itself",
     ],
 )
 def test_bad_input_is_one_line(case: str, recording: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     arguments, said = bad(case, recording, tmp_path)
-    assert main([str(argument) for argument in arguments]) == 1
+    assert main([str(argument) for argument in arguments]) == (2 if case == "judged by itself" else 1)
     error = capfd.readouterr().err
     assert error.startswith("error: ")
     assert error.count("\n") == 1
@@ -130,6 +176,9 @@ def test_bad_input_is_one_line(case: str, recording: Path, tmp_path: Path, capfd
         (["--max-minutes", "0", "--drop-older", "2"], "--max-minutes: found 0"),
         (["--learning-rate", "nan"], "--learning-rate: found nan"),
         (["--keys", "left"], "found 'left', expected NAME=KEY"),
+        (["--mirror", "left=up"], "--mirror: found 'left=up', expected two of left, forward, right"),
+        (["--mirror", "left=right", "right=forward"], "swapped already"),
+        (["--stride", "0"], "--stride: found 0"),
     ],
 )
 def test_wrong_usage_exits_with_2(

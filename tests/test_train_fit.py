@@ -1,5 +1,6 @@
 """The loop of training, with a learner that does as it is told."""
 
+import json
 import math
 from collections.abc import Sequence
 from itertools import pairwise
@@ -10,8 +11,10 @@ from recordings import meta
 
 from agent.errors import TwoframeError
 from train.batches import Augmentation, Batch, Batches
-from train.dataset import Dataset
-from train.fit import Epoch, Fit, Plan, fit, learning_rate_share
+from train.course import Course, Epoch
+from train.dataset import Dataset, previous_actions
+from train.fit import Fit, Fitting, Plan, learning_rate_share
+from train.learner import Step
 from train.metrics import commonest, score
 from train.windows import Stretch
 
@@ -25,19 +28,18 @@ class ToldLearner:
         self.truth, self.loss = truth, loss or [1.0] * len(truth)
         self.epoch = 0
         self.shares: list[float] = []
-        self.network = self
-        self.model = self
 
-    def begin_epoch(self, number: int, steps: int) -> None:
+    def begin_epoch(self, number: int, steps: int, done: int) -> None:
         self.epoch = number
+        self.begun_at = done
 
     def end_step(self, loss: float) -> None: ...
 
     def end_epoch(self, epoch: Epoch) -> None: ...
 
-    def train(self, batch: Batch, learning_rate_share: float) -> tuple[float, int]:
+    def train(self, batch: Batch, learning_rate_share: float, *, passed_s: float, stop: bool) -> Step:
         self.shares.append(learning_rate_share)
-        return self.loss[self.epoch - 1], 0
+        return Step(self.loss[self.epoch - 1], 0, passed_s, stop)
 
     def predict(self, batch: Batch) -> np.ndarray:
         right = self.truth[self.epoch - 1]
@@ -45,14 +47,18 @@ class ToldLearner:
         np.put_along_axis(said, batch.labels[..., None], right, axis=2)
         return said
 
-    def get_weights(self) -> int:
-        return self.epoch
+    def summed(self, values: np.ndarray) -> np.ndarray:
+        return values
 
-    def set_weights(self, weights: int) -> None:
-        self.epoch = weights
+    def weights(self) -> list[np.ndarray]:
+        return [np.array(self.epoch)]
+
+    def set_weights(self, weights: list[np.ndarray]) -> None:
+        self.epoch = int(weights[0])
 
 
-def fitted(learner: ToldLearner, **changed: float) -> Fit:
+def told(learner: ToldLearner, *, course: Course | None = None, stop_after: int = -1, **changed: float) -> Fitting:
+    """The training of `learner`, asked to stop at step `stop_after`."""
     gap_before = np.zeros(200, bool)
     gap_before[0] = True
     described = meta(size=(2, 2))
@@ -60,9 +66,10 @@ def fitted(learner: ToldLearner, **changed: float) -> Fit:
         sources=(np.zeros((200, 2, 2, 1), np.uint8),),
         starts=np.array([0, 200]),
         labels=LABELS,
-        previous=np.concatenate([[-1], LABELS[:-1]]),
+        previous=previous_actions(LABELS, gap_before, 1),
         gap_before=gap_before,
         is_target=np.ones(200, bool),
+        is_correction=np.zeros(200, bool),
         captured_ns=np.arange(200) * 50_000_000,
         actions=described.actions,
         meta=described,
@@ -74,24 +81,57 @@ def fitted(learner: ToldLearner, **changed: float) -> Fit:
         for stretch in (Stretch(0, 150), Stretch(150, 200))
     )
     plan = {"epochs": len(learner.truth), "patience": 99, "budget_s": math.inf, "seed": 0, **changed}
-    return fit(learner, dataset, training, validation, Plan(**plan, augmentation=Augmentation()), [learner])  # type: ignore[arg-type]
+    return Fitting(
+        learner,  # type: ignore[arg-type]
+        dataset,
+        training,
+        validation,
+        Plan(**plan, augmentation=Augmentation()),  # type: ignore[arg-type]
+        Course() if course is None else course,
+        observers=[learner],
+        asked_to_stop=lambda: len(learner.shares) == stop_after,
+    )
+
+
+def fitted(learner: ToldLearner, **changed: float) -> Fit:
+    return told(learner, **changed).run()
 
 
 def test_the_weights_of_the_best_epoch_are_kept() -> None:
     learner = ToldLearner([0.5, 0.8, 0.6])
     result = fitted(learner)
-    assert result.best.number == 2
-    assert [epoch.is_best for epoch in result.epochs] == [True, True, False]
+    best = result.course.best
+    assert best is not None
+    assert best.number == 2
+    assert [epoch.is_best for epoch in result.course.epochs] == [True, True, False]
     assert learner.epoch == 2
-    assert result.best.judgement.loss == pytest.approx(-math.log(0.8), abs=1e-5)
-    assert result.best.judgement.ends.tolist() == list(range(151, 200))
-    assert result.best.judgement.scores.accuracy == 1
+    assert best.validation_loss == pytest.approx(-math.log(0.8), abs=1e-5)
+    assert best.scores.windows == 49
+    assert best.scores.accuracy == 1
     assert result.failure is None
+
+
+def test_a_stopped_training_goes_on_at_the_step_where_it_was() -> None:
+    whole = ToldLearner([0.5, 0.8, 0.6])
+    fitted(whole)
+    learner, course = ToldLearner([0.5, 0.8, 0.6]), Course()
+    for stop_after in (4, 15):  # in the first epoch and in the second
+        result = told(learner, course=course, stop_after=stop_after).run()
+        assert result.ended == ""
+        assert len(learner.shares) == stop_after + 1
+        course = Course.from_json(json.loads(json.dumps(course.to_json())) | {"best_weights": course.best_weights})
+    assert 0 < course.step < 11
+    result = told(learner, course=course).run()
+    assert learner.begun_at == 0
+    assert result.ended == "all 3 epochs done"
+    assert learner.epoch == 2
+    assert learner.shares == whole.shares
+    assert [epoch.number for epoch in result.course.epochs] == [1, 2, 3]
 
 
 def test_it_stops_when_the_validation_loss_no_longer_falls() -> None:
     result = fitted(ToldLearner([0.5, 0.8, 0.7, 0.7, 0.9]), patience=2)
-    assert len(result.epochs) == 4
+    assert len(result.course.epochs) == 4
     assert "not fallen for 2 epochs" in result.ended
 
 
@@ -108,7 +148,7 @@ def test_a_loss_that_is_no_number_keeps_the_last_good_weights() -> None:
 
 def test_it_stops_in_time_with_what_it_has() -> None:
     result = fitted(ToldLearner([0.5] * 1000), budget_s=1e-9)
-    assert len(result.epochs) == 1
+    assert len(result.course.epochs) == 1
     assert "time is over" in result.ended
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from train.batches import DROPPED
+from train.batches import DROPPED, REPEATED
 from train.encoders import RECIPES, adamw, local_response_normalization
 from train.export import to_litert
 from train.learner import Learner
@@ -107,7 +107,7 @@ def test_shared_encodings_give_the_loss_and_gradients_of_plain_windows(frames: i
     labels = rng.integers(0, 3, (3, count)).astype(np.int32)
     weights = rng.random((3, count)).astype(np.float32)
     learner = Learner(net, adamw(1e-3), 1e-3)
-    own = tf.range(3 * count)
+    own = tf.reshape(tf.range(3 * count), (3, count))
     loss, gradients, said = learner.loss_and_gradients(tf.constant(runs), labels, weights, own, training=False)
 
     windows = np.stack([runs[r, j : j + frames] for r in range(3) for j in range(count)])
@@ -126,12 +126,12 @@ def test_a_dropped_older_frame_is_blank_and_a_swapped_one_that_of_another_window
     net = network()
     decided = _WithoutDecision(net)
     runs = tf.constant(images(1, 4))
-    plain = np.array(probabilities_of_runs(decided, runs, tf.range(3), training=True))
-    lent = np.array(probabilities_of_runs(decided, runs, tf.constant([DROPPED, 2, 2]), training=True))
+    plain = np.array(probabilities_of_runs(decided, runs, tf.range(3)[None], training=True))
+    lent = np.array(probabilities_of_runs(decided, runs, tf.constant([[DROPPED, 2, REPEATED]]), training=True))
     assert (lent[:, 1] == plain[:, 1]).all()
     assert (lent[0, 0] == 0).all()
     assert (lent[1, 0] == plain[2, 0]).all()
-    assert (lent[2, 0] == plain[2, 0]).all()
+    assert (lent[2, 0] == plain[2, 1]).all()
 
 
 class _WithoutDecision:

@@ -1,5 +1,6 @@
 """What train makes of recordings, before any network: labels, windows, the split, batches of runs."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,39 +14,40 @@ from agent.actions import ActionSet
 from agent.errors import TwoframeError
 from agent.frames import Box, FrameSpec, prepare
 from agent.recording_writer import RecordingWriter
-from train.batches import DROPPED, Augmentation, Batches, ahead, augment
-from train.dataset import Dataset, open_dataset, pixel_statistics
-from train.windows import Stretch, split, stretches_of, window_weights, windows_of
+from train.batches import DROPPED, Augmentation, Batches, Share, ahead, augment
+from train.dataset import Dataset, open_dataset, pixel_statistics, previous_actions
+from train.windows import Stretch, split, split_off, stretches_of, window_weights, windows_of
 
 PERIOD_NS = 50_000_000
+_TOLD = {"frames": 2, "run_frames": 9, "batch_windows": 32}
 
 
 def opened(*folders: Path, room: Path, **changed: object) -> Dataset:
-    settings = {"actions": None, "frame_of": lambda recorded: recorded, "shift_ms": 0.0, **changed}
+    settings = {"actions": None, "frame_of": lambda recorded: recorded, "shift_ms": 0.0, "stride": 1, **changed}
     return open_dataset(folders, room=room, **settings)  # type: ignore[arg-type]
 
 
-def synthetic(gaps: list[int], t: int, labels: np.ndarray | None = None) -> Dataset:
+def synthetic(gaps: list[int], t: int, labels: np.ndarray | None = None, stride: int = 1) -> Dataset:
     """A dataset of `t` tiny frames that hold their number, with gaps before the frames `gaps`."""
     frames = np.zeros((t, 2, 2, 1), np.uint8)
     frames[:, 0, 0, 0] = np.arange(t) % 256
     gap_before = np.zeros(t, bool)
     gap_before[[0, *gaps]] = True
     labels = np.arange(t) // 7 % 3 if labels is None else labels
-    previous = np.concatenate([[-1], labels[:-1]])
-    previous[gap_before] = -1
     described = meta(size=(2, 2))
     return Dataset(
         sources=(frames,),
         starts=np.array([0, t]),
         labels=labels,
-        previous=previous,
+        previous=previous_actions(labels, gap_before, stride),
         gap_before=gap_before,
         is_target=np.ones(t, bool),
+        is_correction=np.zeros(t, bool),
         captured_ns=np.arange(t) * PERIOD_NS,
         actions=described.actions,
         meta=described,
         frame=described.frame,
+        stride=stride,
     )
 
 
@@ -100,7 +102,10 @@ def test_frames_are_prepared_again_for_a_smaller_spec(tmp_path: Path) -> None:
     [
         ({"size": (16, 12)}, "found frames 16x12 gray, expected 32x24 gray"),
         ({"fps": 10.0}, "found 10 fps, expected 20"),
-        ({"actions": ActionSet.parse(["left=a", "forward=w", "right=e"])}, "found keys a w e, expected a w d"),
+        (
+            {"actions": ActionSet.parse(["left=a", "forward=w", "right=e"])},
+            "found actions left=a forward=w right=e, expected left=a",
+        ),
         ({"actions": ActionSet.parse(["port=a", "forward=w", "right=d"])}, "found actions port=a"),
     ],
 )
@@ -149,12 +154,13 @@ def test_window_never_spans_two_recordings_or_a_gap(tmp_path: Path) -> None:
     frames=st.integers(1, 4),
     run_frames=st.integers(1, 9),
     batch_windows=st.integers(1, 70),
+    stride=st.integers(1, 4),
     seed=st.integers(0, 5),
 )
 def test_an_epoch_holds_every_window_once_with_its_own_frames(
-    t: int, gaps: list[int], frames: int, run_frames: int, batch_windows: int, seed: int
+    t: int, gaps: list[int], frames: int, run_frames: int, batch_windows: int, stride: int, seed: int
 ) -> None:
-    dataset = synthetic(gaps, t)
+    dataset = synthetic(gaps, t, stride=stride)
     whole = stretches_of(dataset.gap_before, np.ones(t, bool))
     windows = windows_of(dataset, whole, frames)
     weights = np.ones(t, np.float32)
@@ -167,7 +173,7 @@ def test_an_epoch_holds_every_window_once_with_its_own_frames(
                 end = batch.ends[run, j]
                 seen.append(end)
                 window = batch.frames[run, j : j + frames, 0, 0, 0]
-                assert window.tolist() == [i % 256 for i in range(end - frames + 1, end + 1)]
+                assert window.tolist() == [(end - i * stride) % 256 for i in reversed(range(frames))]
                 assert batch.labels[run, j] == dataset.labels[end]
             assert (batch.weights[batch.ends < 0] == 0).all()
             assert batch.weights.sum() == pytest.approx(1)
@@ -203,12 +209,43 @@ def test_rare_actions_and_changes_weigh_more() -> None:
     labels = np.array([0] * 80 + [1] * 20 + [0] * 100)
     dataset = synthetic([], 200, labels)
     windows = windows_of(dataset, [Stretch(0, 200)], 2)
-    weights = window_weights(dataset, windows, balance=1.0, change=3.0)
+    weights = window_weights(dataset, windows, balance=1.0, change=3.0, correction=1.0)
     assert weights[windows].mean() == pytest.approx(1)
     assert weights[80] / weights[81] == pytest.approx(3)
     assert weights[81] / weights[10] == pytest.approx(179 / 20)
-    plain = window_weights(dataset, windows, balance=0.0, change=1.0)
+    plain = window_weights(dataset, windows, balance=0.0, change=1.0, correction=5.0)
     assert plain[windows] == pytest.approx(1)
+    corrected = replace(dataset, is_correction=np.arange(200) >= 150)
+    weights = window_weights(corrected, windows, balance=0.0, change=1.0, correction=5.0)
+    assert weights[150] / weights[149] == pytest.approx(5)
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_the_shares_of_all_workers_are_the_whole_batch(workers: int) -> None:
+    dataset = synthetic([40, 90], 300)
+    weights = np.linspace(0, 2, 300).astype(np.float32)
+    told = {"frames": 2, "run_frames": 5, "batch_windows": 24, "parts": workers}
+    drawn = Augmentation(brightness=0.3, erase=0.5, drop_older=0.3, mirror=(2, 1, 0))
+    stretches = stretches_of(dataset.gap_before, np.ones(300, bool))
+    alone = Batches(dataset, stretches, weights, **told)
+    shared = [Batches(dataset, stretches, weights, **told, share=Share(i, workers)) for i in range(workers)]
+    for whole, *parts in zip(alone.shuffled([1], drawn), *(one.shuffled([1], drawn) for one in shared), strict=True):
+        for name in ("frames", "labels", "weights", "ends"):
+            joined = np.concatenate([getattr(part, name) for part in parts])
+            assert (joined == getattr(whole, name)).all(), name
+        dropped = np.concatenate([part.older_from == DROPPED for part in parts])
+        assert (dropped == (whole.older_from == DROPPED)).all()
+        assert {part.windows for part in parts} == {whole.windows}
+
+
+def test_an_epoch_goes_on_where_it_was_left() -> None:
+    batches = Batches(synthetic([], 300), [Stretch(0, 300)], np.ones(300, np.float32), **_TOLD)  # type: ignore[arg-type]
+    drawn = Augmentation(brightness=0.3, drop_older=0.3, swap_older=0.3)
+    whole = list(batches.shuffled([7, 2], drawn))
+    rest = list(batches.shuffled([7, 2], drawn, first=3))
+    assert len(rest) == len(whole) - 3
+    for one, other in zip(rest, whole[3:], strict=True):
+        assert all((a == b).all() for a, b in zip(one[:5], other[:5], strict=True))
 
 
 def test_an_augmentation_is_drawn_once_per_run() -> None:
@@ -225,9 +262,59 @@ def test_older_frames_are_dropped_and_swapped_as_often_as_asked() -> None:
     dataset = synthetic([], 1000)
     batches = Batches(dataset, [Stretch(0, 1000)], np.ones(1000, np.float32), frames=2, run_frames=8, batch_windows=64)
     lent = [batch.older_from for batch in batches.shuffled([0], Augmentation(drop_older=0.25, swap_older=0.25))]
-    own = np.arange(len(lent[0]))
+    own = np.arange(lent[0].size).reshape(lent[0].shape)
     assert np.mean([(one == DROPPED).mean() for one in lent]) == pytest.approx(0.25, abs=0.05)
     assert np.mean([(one == own).mean() for one in lent]) == pytest.approx(0.5, abs=0.06)
+
+
+def test_a_mirrored_run_has_the_actions_of_the_mirror() -> None:
+    frames = np.zeros((1000, 2, 2, 1), np.uint8)
+    frames[:, :, 0] = 200  # bright on the left, where `left` is played
+    dataset = replace(synthetic([], 1000, np.zeros(1000, np.int64)), sources=(frames,))
+    batches = Batches(dataset, [Stretch(0, 1000)], np.ones(1000, np.float32), **_TOLD)  # type: ignore[arg-type]
+    seen = {0: 0, 2: 0}
+    for batch in batches.shuffled([0], Augmentation(mirror=(2, 1, 0))):
+        for run, labels in enumerate(batch.labels):
+            if (batch.ends[run] >= 0).all():
+                seen[int(labels[0])] += 1
+                assert (batch.frames[run, :, 0, 0, 0] == (200 if labels[0] == 0 else 0)).all()
+    assert min(seen.values()) > 0.3 * sum(seen.values())
+
+
+def test_erasing_blots_out_one_rectangle_for_the_whole_run() -> None:
+    rng = np.random.default_rng(0)
+    run = np.repeat(rng.integers(0, 256, (1, 24, 32, 1)).astype(np.uint8), 5, axis=0)
+    erased = run.copy()
+    augment(erased, rng, Augmentation(erase=1.0))
+    changed = (erased != run).any(axis=(0, 3))
+    assert (erased == erased[0]).all()
+    assert 0.01 < changed.mean() < 0.25
+    assert len(np.unique(erased[0][changed])) == 1
+
+
+def test_recordings_to_judge_by_are_not_learned_from(tmp_path: Path) -> None:
+    folders = [bar_recording(tmp_path / name, 200, seed=i) for i, name in enumerate("ab")]
+    dataset = opened(*folders, room=tmp_path)
+    drawn = split_off(dataset, 200, frames=2)
+    assert drawn.training == (Stretch(0, 200),)
+    assert drawn.validation == (Stretch(200, 400),)
+
+
+def test_every_nth_frame_is_a_slower_policy(tmp_path: Path) -> None:
+    dataset = opened(bar_recording(tmp_path / "rec", 100), room=tmp_path, stride=3)
+    assert dataset.fps == pytest.approx(20 / 3)
+    assert dataset.spacing(np.arange(10, 100)).median_ns == 3 * PERIOD_NS
+    assert dataset.previous[3:].tolist() == dataset.labels[:-3].tolist()
+    assert (dataset.previous[:3] == -1).all()
+
+
+def test_recordings_with_other_actions_fit_together_when_told_what_to_learn(tmp_path: Path) -> None:
+    own = bar_recording(tmp_path / "own", 100)
+    other = bar_recording(tmp_path / "other", 100, actions=ActionSet.parse(["l=a", "up=w", "r=d", "both=a+d"]))
+    with pytest.raises(TwoframeError, match=r"other: found actions .* expected left=a .* --keys"):
+        opened(own, other, room=tmp_path)
+    both = opened(own, other, room=tmp_path, actions=ActionSet.parse(["left=a", "stay=", "right=d"]))
+    assert len(both) == 200
 
 
 def test_what_fails_while_gathering_ahead_is_raised_where_it_is_wanted() -> None:

@@ -1,53 +1,99 @@
 """`train RECORDING... --out POLICY`: learn a policy from recordings. `python -m train` is the same."""
 
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import tyro
 from rich.console import Console
 
-from agent.errors import TwoframeError, run_command
+from agent.errors import TwoframeError, UsageError, raise_if_any, run_command, usage
 from agent.quiet import kept_back
 from agent.recording_writer import require_new_folder
+from agent.signals import ending_signals
+from train.checkpoint import CHECKPOINT_FILE, read_settings
+from train.cluster import Cluster, cluster
 from train.lesson import described, prepare_lesson
 from train.options import DESCRIPTION, TrainOptions
-from train.progress import say, share, truth_table
+from train.progress import copycat_lines, say, share, truth_table
 from train.quiet import quieten_tensorflow
+
+STOPPED = 130  # as a shell says it of Ctrl-C: not done, but nothing is lost
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     def command() -> int:
-        options = tyro.cli(TrainOptions, prog="train", description=DESCRIPTION, args=argv)
-        return train(options, Console())
+        here = cluster()
+        return train(_options(argv, here), Console(quiet=not here.is_chief), here)
 
     return run_command(command)
 
 
-def train(options: TrainOptions, console: Console) -> int:
+def _options(argv: Sequence[str] | None, here: Cluster) -> TrainOptions:
+    """From the command line; with --resume what is not given there is as it was when the training began."""
+
+    def parsed(default: TrainOptions | None = None) -> TrainOptions:
+        return tyro.cli(
+            TrainOptions,
+            prog="train",
+            description=DESCRIPTION,
+            args=argv,
+            default=tyro.MISSING_NONPROP if default is None else default,
+            config=(tyro.conf.FlagCreatePairsOff,),
+        )
+
+    options = parsed()
+    if not options.resume or not (here.is_chief or (options.out / CHECKPOINT_FILE).exists()):
+        return options
+    began = replace(TrainOptions.from_json(read_settings(options.out)), out=options.out, resume=False)
+    options = parsed(began)
+    with usage():
+        raise_if_any(
+            f"{difference} as when this training began; leave it out or start in a new folder"
+            for difference in options.differences(began)
+        )
+    return options
+
+
+def train(options: TrainOptions, console: Console, here: Cluster) -> int:
     """Learn from the recordings, write the policy and tell the truth about it. Raises `TwoframeError`.
 
     TensorFlow takes seconds to start, so all that can be wrong with the recordings is looked at before.
     """
-    with new_folder(options.out):
+    with policy_folder(options, here):
         lesson = prepare_lesson(options, options.out)
         for line in described(lesson):
             say(console, line)
 
-        say(console, "starting TensorFlow ...")
+        say(console, "starting TensorFlow ..." if here.workers == 1 else "waiting for the other workers ...")
         quieten_tensorflow()
         with kept_back():
-            from train.session import learn, start_tensorflow, write_policy
+            from train.session import Learned, learn, start_tensorflow, write_policy
 
-            start_tensorflow()
-        learned = learn(options, lesson, console)
+            strategy = start_tensorflow(options, here)
+        stop = threading.Event()
+        with ending_signals(stop.set), kept_back():
+            learned = learn(options, lesson, strategy, here, console, stop.is_set)
+        resume = f"go on with: train --out {options.out} --resume"
+        if not isinstance(learned, Learned):
+            say(console, f"stopped in the first epoch, before there was a policy; {resume}")
+            return STOPPED
+        if not here.is_chief:
+            return 0
+        say(console, f"{learned.fit.ended or 'stopped'}; epoch {learned.best.number} was the best")
         say(console, "writing the policy ...")
         with kept_back():
             agreement = write_policy(options, lesson, learned)
+        if learned.fit.ended:
+            (options.out / CHECKPOINT_FILE).unlink(missing_ok=True)
 
     names = lesson.dataset.actions.names
-    console.print(truth_table(names, {"this policy": learned.best.judgement.scores, **lesson.baselines}))
-    if agreement.weights == "float32":
+    console.print(truth_table(names, {"this policy": learned.judgement.scores, **lesson.baselines}))
+    for line in copycat_lines(learned.copycat):
+        say(console, line)
+    if agreement.weights == "float32" and not options.weights:
         say(
             console,
             f"int8 weights decided otherwise in more than 1 % of the windows: {options.out} has float32 ones",
@@ -60,17 +106,26 @@ def train(options: TrainOptions, console: Console) -> int:
     if learned.fit.failure:
         raise learned.fit.failure
     say(console, f"pictures and figures: {options.out / 'report'}")
+    if not learned.fit.ended:
+        say(console, f"stopped before its end, but it can be played; {resume}")
+        return STOPPED
     say(console, f"next: play {options.out}")
     return 0
 
 
 @contextmanager
-def new_folder(folder: Path) -> Iterator[None]:
-    """Make `folder`, which must be new or empty, before any work goes into what it shall hold.
+def policy_folder(options: TrainOptions, here: Cluster) -> Iterator[None]:
+    """Make the folder, which must be new or empty, before any work goes into what it shall hold.
 
-    If nothing came to lie in it, it is taken away again. Raises `TwoframeError` if it is in use or cannot be.
+    If nothing came to lie in it, it is taken away again. Raises `TwoframeError` if it is in use or cannot be made.
     """
-    require_new_folder(folder)
+    folder: Path = options.out
+    if here.is_chief and not options.resume:
+        if (folder / CHECKPOINT_FILE).is_file():
+            raise UsageError(
+                f"{folder}: found an unfinished training, expected a new folder; go on with --resume or choose another"
+            )
+        require_new_folder(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -80,5 +135,5 @@ def new_folder(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        if not any(folder.iterdir()):
+        with suppress(OSError):  # it holds something, or another worker was quicker
             folder.rmdir()

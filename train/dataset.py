@@ -27,9 +27,11 @@ class Dataset:
     """T frames of one or several recordings in a row; frame t is the same in every array.
 
     `sources` hold the frames (T_i, H, W, C) uint8, recording by recording, the i-th from `starts[i]` to
-    `starts[i + 1]`. labels (T,) int64; previous (T,) int64 is the action held one frame earlier, -1 after a
-    gap; gap_before (T,) bool, also at the start of a recording; is_target (T,) bool where a person decided
-    and the label is known; captured_ns (T,) int64, from the start of each recording.
+    `starts[i + 1]`. The policy sees every `stride`-th frame: its windows hold frames so far apart, and windows
+    may end at any frame. labels (T,) int64; previous (T,) int64 is the action held `stride` frames earlier, -1
+    after a gap; gap_before (T,) bool, also at the start of a recording; is_target (T,) bool where a person
+    decided and the label is known; is_correction (T,) bool in a rollout; captured_ns (T,) int64, from the start
+    of each recording.
     """
 
     sources: tuple[npt.NDArray[np.uint8], ...]
@@ -38,19 +40,26 @@ class Dataset:
     previous: npt.NDArray[np.int64]
     gap_before: npt.NDArray[np.bool_]
     is_target: npt.NDArray[np.bool_]
+    is_correction: npt.NDArray[np.bool_]
     captured_ns: npt.NDArray[np.int64]
     actions: ActionSet
     meta: Meta
     frame: FrameSpec
+    stride: int = 1
 
     def __len__(self) -> int:
         return len(self.labels)
 
     @property
     def is_change(self) -> npt.NDArray[np.bool_]:
-        """(T,) bool: whether the action differs from that of the frame before."""
+        """(T,) bool: whether the action differs from that of the frame the policy saw before."""
         change: npt.NDArray[np.bool_] = (self.previous >= 0) & (self.previous != self.labels)
         return change
+
+    @property
+    def fps(self) -> float:
+        """Frames a second as the policy sees them."""
+        return self.meta.fps / self.stride
 
     def gather(self, index: npt.NDArray[np.int64], out: npt.NDArray[np.uint8]) -> None:
         """Copy the frames `index` (L,), all of one recording, to `out` (L, H, W, C)."""
@@ -59,10 +68,10 @@ class Dataset:
 
     def spacing(self, windows: npt.NDArray[np.int64]) -> Spacing:
         """Of the newest two frames of the `windows` that end at these frames: 1st, 50th, 99th percentile."""
-        inside = windows[~self.gap_before[windows]]
-        spacings = self.captured_ns[inside] - self.captured_ns[inside - 1]
+        inside = windows[self.previous[windows] >= 0]
+        spacings = self.captured_ns[inside] - self.captured_ns[inside - self.stride]
         if not len(spacings):
-            period_ns = round(1e9 / self.meta.fps)
+            period_ns = round(1e9 / self.fps)
             return Spacing(period_ns, period_ns, period_ns)
         low, median, high = np.percentile(spacings, [1, 50, 99])
         return Spacing(int(low), int(median), int(high))
@@ -74,6 +83,7 @@ def open_dataset(
     actions: ActionSet | None,
     frame_of: Callable[[FrameSpec], FrameSpec],
     shift_ms: float,
+    stride: int,
     room: Path,
 ) -> Dataset:
     """Open the recordings in `folders` and look whether they belong together.
@@ -83,7 +93,7 @@ def open_dataset(
     Raises `TwoframeError` naming the folders that do not fit.
     """
     recordings = [Recording.open(folder) for folder in folders]
-    _check_together(recordings)
+    _check_together(recordings, with_own_actions=actions is None)
     meta = recordings[0].meta
     actions = actions or meta.actions
     labels = [_labels(recording, actions, round(shift_ms * 1e6)) for recording in recordings]
@@ -92,8 +102,7 @@ def open_dataset(
     _check_every_action(joined[is_target], actions, folders)
 
     gap_before = np.concatenate([recording.gap_before() for recording in recordings])
-    previous = np.concatenate([[-1], joined[:-1]])
-    previous[gap_before] = -1
+    is_rollout = [np.full(len(recording), recording.meta.source == "rollout") for recording in recordings]
     starts = np.concatenate([[0], np.cumsum([len(recording) for recording in recordings])])
     sources = tuple(recording.frames for recording in recordings)
     frame = frame_of(meta.frame)
@@ -104,17 +113,30 @@ def open_dataset(
         sources=tuple(np.asarray(source) for source in sources),
         starts=starts.astype(np.int64),
         labels=joined,
-        previous=previous.astype(np.int64),
+        previous=previous_actions(joined, gap_before, stride),
         gap_before=gap_before,
         is_target=is_target,
+        is_correction=np.concatenate(is_rollout) & is_target,
         captured_ns=np.concatenate([recording.captured_ns for recording in recordings]),
         actions=actions,
         meta=meta,
         frame=frame,
+        stride=stride,
     )
 
 
-def _check_together(recordings: Sequence[Recording]) -> None:
+def previous_actions(
+    labels: npt.NDArray[np.int64], gap_before: npt.NDArray[np.bool_], stride: int
+) -> npt.NDArray[np.int64]:
+    """(T,) int64: the action `stride` frames earlier, -1 where a gap lies between."""
+    previous = np.full(len(labels), -1, np.int64)
+    unbroken = np.cumsum(gap_before)
+    is_near = unbroken[stride:] == unbroken[:-stride]
+    previous[stride:][is_near] = labels[:-stride][is_near]
+    return previous
+
+
+def _check_together(recordings: Sequence[Recording], *, with_own_actions: bool) -> None:
     first = recordings[0]
     problems = [
         f"{recording.folder}: found no frames, expected a recording with some; leave it out or record again"
@@ -125,13 +147,13 @@ def _check_together(recordings: Sequence[Recording]) -> None:
         for what, found, expected in [
             ("frames", str(recording.meta.frame), str(first.meta.frame)),
             ("crop of", recording.meta.frame.crop_of, first.meta.frame.crop_of),
-            ("keys", " ".join(recording.meta.keys), " ".join(first.meta.keys)),
             ("actions", str(recording.meta.actions), str(first.meta.actions)),
         ]:
-            if found != expected:
+            if found != expected and (with_own_actions or what != "actions"):
+                remedy = "name the actions to learn with --keys" if what == "actions" else "record again"
                 problems.append(
                     f"{recording.folder}: found {what} {found}, expected {expected} as in {first.folder}; "
-                    "train them apart or record again"
+                    f"train them apart or {remedy}"
                 )
         if abs(recording.meta.fps / first.meta.fps - 1) > FPS_TOLERANCE:
             problems.append(

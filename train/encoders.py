@@ -98,12 +98,13 @@ def normalized(image: Any, mean: Pixels, deviation: Pixels, least: float) -> Any
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """An encoder with what it is trained with: `optimizer` takes the learning rate."""
+    """An encoder with what it is trained with: the optimiser of a learning rate, the largest norm of all gradients."""
 
     encoder: Callable[[Shape, Pixels, Pixels], Any]
     lstm_units: int
     learning_rate: float
     optimizer: Callable[[float], Any]
+    clip_norm: float | None = None
 
 
 def momentum(learning_rate: float) -> Any:
@@ -112,10 +113,10 @@ def momentum(learning_rate: float) -> Any:
 
 
 def adamw(learning_rate: float) -> Any:
-    return keras.optimizers.AdamW(learning_rate, weight_decay=1e-2, global_clipnorm=1.0)
+    return keras.optimizers.AdamW(learning_rate, weight_decay=1e-2)
 
 
 RECIPES = {
-    "compact": Recipe(compact, lstm_units=128, learning_rate=1e-3, optimizer=adamw),
+    "compact": Recipe(compact, lstm_units=128, learning_rate=1e-3, optimizer=adamw, clip_norm=1.0),
     "alexnet": Recipe(alexnet, lstm_units=256, learning_rate=1e-2, optimizer=momentum),
 }

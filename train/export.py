@@ -28,7 +28,7 @@ UNFINISHED = "unfinished"  # a folder inside the policy's until everything is wr
 class Agreement:
     """How LiteRT and Keras compare on the validation windows: `same` is the share of equal actions, 0..1.
 
-    `weights` says what the LiteRT file holds: `int8` or `float32`.
+    `weights` says what the LiteRT file holds: `int8`, `float16` or `float32`.
     """
 
     weights: str
@@ -45,21 +45,29 @@ class Agreement:
         }
 
 
-def export(folder: Path, network: Network, meta: PolicyMeta, dataset: Dataset, judgement: Judgement) -> Agreement:
+def export(
+    folder: Path,
+    network: Network,
+    meta: PolicyMeta,
+    dataset: Dataset,
+    judgement: Judgement,
+    weights: str | None = None,
+) -> Agreement:
     """Write `model.keras`, `policy.tflite` and, last, `policy.json` into `folder`.
 
-    int8 weights where they decide as Keras does on at least 99 % of the validation windows, else float32
-    ones. `meta` comes without digests and agreement. Raises `TwoframeError` if the disk does not take it.
+    `weights` is int8, float16 or float32; None takes int8 where it decides as Keras does on at least 99 % of the
+    validation windows, else float32. `meta` comes without digests and agreement. Raises `TwoframeError` if the
+    disk does not take it.
     """
     aside = folder / UNFINISHED
     try:
         aside.mkdir(parents=True, exist_ok=True)
         network.model.save(aside / MODEL_FILE)
-        for weights in ("int8", "float32"):
-            (aside / STEP_FILE).write_bytes(to_litert(network, weights=weights))
+        for kind in [weights] if weights else ["int8", "float32"]:
+            (aside / STEP_FILE).write_bytes(to_litert(network, weights=kind))
             whole = replace(meta, digests={name: file_digest(aside / name) for name in (MODEL_FILE, STEP_FILE)})
             write_json(aside / SETTINGS_FILE, whole.to_json())
-            agreement = compare(Policy.load(aside, threads=1), weights, dataset, judgement)
+            agreement = compare(Policy.load(aside, threads=1), kind, dataset, judgement)
             if agreement.same >= LEAST_AGREEMENT:
                 break
         whole = replace(whole, metrics={**meta.metrics, "litert": agreement.to_json()})
@@ -82,8 +90,10 @@ def to_litert(network: Network, *, weights: str) -> bytes:
     """
     module = _Step(network)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([module.concrete_function()], module)
-    if weights == "int8":
+    if weights != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]  # dynamic range: int8 weights, float activations
+    if weights == "float16":
+        converter.target_spec.supported_types = [tf.float16]
     content: bytes = converter.convert()
     return content
 
@@ -110,8 +120,10 @@ class _Step(tf.Module):  # type: ignore[misc]  # TensorFlow comes without types
 
 def compare(policy: Policy, weights: str, dataset: Dataset, judgement: Judgement) -> Agreement:
     """Let `policy` play the first validation windows as `play` does, beside what Keras said of them."""
-    said = played(policy, dataset, judgement.ends[:_COMPARED])
-    keras_said = judgement.probabilities[:_COMPARED]
+    ends = judgement.ends[:_COMPARED]
+    order = np.lexsort((ends, ends % dataset.stride))  # as play sees them: every `stride`-th in a row
+    said = played(policy, dataset, ends[order])
+    keras_said = judgement.probabilities[:_COMPARED][order]
     return Agreement(
         weights=weights,
         windows=len(said),
@@ -121,18 +133,18 @@ def compare(policy: Policy, weights: str, dataset: Dataset, judgement: Judgement
 
 
 def played(policy: Policy, dataset: Dataset, ends: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-    """(M, A) float32: what `policy` says at the frames `ends` (M,) increasing, each frame encoded once."""
-    frames = policy.meta.frames
+    """(M, A) float32: what `policy` says at the frames `ends` (M,), where in a row each frame encoded once."""
+    frames, stride = policy.meta.frames, dataset.stride
     rolling = RollingFrames(frames, policy.meta.feature_size)
     image = np.empty((1, *dataset.frame.shape), np.uint8)
     result = np.empty((len(ends), len(dataset.actions)), np.float32)
     before = -1
     for row, end in enumerate(ends.tolist()):
         first = end
-        if end != before + 1:  # another stretch
+        if end != before + stride:  # another stretch
             rolling.clear()
-            first = end - frames + 1
-        for t in range(first, end + 1):
+            first = end - (frames - 1) * stride
+        for t in range(first, end + 1, stride):
             dataset.gather(np.array([t]), image)
             features, result[row] = policy.step(image[0], rolling.features)
             rolling.push(image[0], features)

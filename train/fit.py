@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -10,20 +10,27 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.errors import TwoframeError
-from train.batches import Augmentation, Batches, ahead
+from train.batches import Augmentation, Batch, Batches, ahead
+from train.course import Course, Epoch
 from train.dataset import Dataset
 from train.metrics import Scores, score
 
 if TYPE_CHECKING:  # the loop itself needs no TensorFlow
     from train.learner import Learner
 
+CHECKPOINT_S = 300.0  # an epoch over a long recording is kept so often, too
+
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What the network said of the validation windows: ends (M,) int64 increasing, probabilities (M, A) float32."""
+    """What the network said of the validation windows: ends (M,) int64 increasing, probabilities (M, A) float32.
+
+    `losses` (M,) float32 are those of each window, unweighted; `loss` is their mean, weighted as in training.
+    """
 
     ends: npt.NDArray[np.int64]
     probabilities: npt.NDArray[np.float32]
+    losses: npt.NDArray[np.float32]
     loss: float
     scores: Scores
 
@@ -38,23 +45,10 @@ class Judgement:
         return {"loss": round(self.loss, 6), **self.scores.to_json()}
 
 
-@dataclass(frozen=True, slots=True)
-class Epoch:
-    """One epoch: loss and accuracy of the training windows as they were learned, and the judgement after it."""
-
-    number: int
-    loss: float
-    accuracy: float
-    judgement: Judgement
-    samples_per_s: float
-    seconds: float
-    is_best: bool
-
-
 class Observer(Protocol):
     """Is told how the training goes."""
 
-    def begin_epoch(self, number: int, steps: int) -> None: ...
+    def begin_epoch(self, number: int, steps: int, done: int) -> None: ...
 
     def end_step(self, loss: float) -> None: ...
 
@@ -74,102 +68,145 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """How it went; the learner holds the weights of the `best` epoch. `failure` tells what broke it off, if so."""
+    """How it went; the learner holds the weights of the best epoch, if there is one.
 
-    epochs: list[Epoch]
-    best: Epoch
+    `ended` says why; it is empty when the training was asked to stop and can be resumed. `failure` tells what
+    broke it off, if so.
+    """
+
+    course: Course
     ended: str
-    failure: TwoframeError | None
+    failure: TwoframeError | None = None
 
 
-def fit(
+class Fitting:
+    """One sitting of a training: trains from where `course` stands, and keeps it up to date.
+
+    Runs till the epochs are done, the time is over, the validation loss stops falling, or `asked_to_stop`. A loss
+    that is no number ends it too. `keep` is called after each epoch, every few minutes within one, and at a stop.
+    """
+
+    def __init__(
+        self,
+        learner: "Learner",
+        dataset: Dataset,
+        training: Batches,
+        validation: Batches,
+        plan: Plan,
+        course: Course,
+        *,
+        observers: Sequence[Observer] = (),
+        keep: Callable[[], None] = lambda: None,
+        asked_to_stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._learner = learner
+        self._dataset = dataset
+        self._training = training
+        self._validation = validation
+        self._plan = plan
+        self._course = course
+        self._observers = observers
+        self._keep = keep
+        self._asked_to_stop = asked_to_stop
+        self._steps = training.steps()
+        self._started_s = time.monotonic() - course.passed_s
+
+    def run(self) -> Fit:
+        """Raises `TwoframeError` if a loss is no number before one epoch came to its end."""
+        course = self._course
+        while not (ended := _reason_to_end(course, self._plan)):
+            if not self._epoch():
+                self._keep()
+                break
+            judgement = judge(self._learner, self._dataset, self._validation)
+            if not math.isfinite(course.loss_sum + judgement.loss):
+                failure = _not_a_number(course)
+                if course.best is None:
+                    raise failure
+                self._learner.set_weights(course.best_weights)
+                return Fit(course, "a loss that is no number", failure)
+            epoch = course.end_epoch(judgement.loss, judgement.scores, self._passed_s() - course.passed_s)
+            if epoch.is_best:
+                course.best_weights = self._learner.weights()
+            self._keep()
+            for observer in self._observers:
+                observer.end_epoch(epoch)
+        if course.best:
+            self._learner.set_weights(course.best_weights)
+        return Fit(course, ended)
+
+    def _epoch(self) -> bool:
+        """The rest of the epoch under way. False if asked to stop; a loss that is no number ends it early."""
+        course, plan = self._course, self._plan
+        for observer in self._observers:
+            observer.begin_epoch(course.number, self._steps, course.step)
+        began_s = time.monotonic() - course.epoch_s
+        kept_s = time.monotonic()
+        batches = ahead(self._training.shuffled([plan.seed, course.number], plan.augmentation, course.step))
+        for batch in batches:
+            step = self._learner.train(
+                batch,
+                learning_rate_share(self._progress()),
+                passed_s=self._passed_s(),
+                stop=self._asked_to_stop(),
+            )
+            course.step += 1
+            course.loss_sum += step.loss
+            course.right += step.right
+            course.windows += batch.windows
+            course.passed_s = step.passed_s
+            course.epoch_s = time.monotonic() - began_s
+            for observer in self._observers:
+                observer.end_step(step.loss)
+            if step.stop:
+                return False
+            if not math.isfinite(step.loss) or course.passed_s >= plan.budget_s:
+                break
+            if time.monotonic() - kept_s > CHECKPOINT_S:
+                kept_s = time.monotonic()
+                self._keep()
+        return True
+
+    def _passed_s(self) -> float:
+        return time.monotonic() - self._started_s
+
+    def _progress(self) -> float:
+        """The part of the training done, by epochs or by time, whichever is nearer to its end. The time is that
+        of the last step, on which all workers agree."""
+        course, plan = self._course, self._plan
+        by_epochs = (course.number - 1 + course.step / self._steps) / plan.epochs
+        return max(by_epochs, course.passed_s / plan.budget_s)
+
+
+def judge(
     learner: "Learner",
     dataset: Dataset,
-    training: Batches,
     validation: Batches,
-    plan: Plan,
-    observers: Sequence[Observer] = (),
-) -> Fit:
-    """Train till the epochs are done, the time is over or the validation loss stops falling.
+    older_from: Callable[[Batch], npt.NDArray[np.int32]] | None = None,
+) -> Judgement:
+    """Let the network decide on every validation window. The loss is weighted as in training.
 
-    A loss that is no number ends it too: `failure` tells, and the weights are those of the best epoch so far.
-    Raises `TwoframeError` if not one epoch came to its end with numbers.
+    `older_from` may give the windows of a batch other earlier frames, see `Batch`.
     """
-    started_s = time.monotonic()
-    epochs: list[Epoch] = []
-    best: Epoch | None = None
-    failure: TwoframeError | None = None
-    ended = ""
-    best_weights: list[Any] = []
-    steps = training.steps()
-
-    for number in range(1, plan.epochs + 1):
-        epoch_started_s = time.monotonic()
-        for observer in observers:
-            observer.begin_epoch(number, steps)
-        losses: list[float] = []
-        right, windows = 0, 0
-        for i, batch in enumerate(ahead(training.shuffled([plan.seed, number], plan.augmentation))):
-            by_time = (time.monotonic() - started_s) / plan.budget_s
-            if by_time >= 1 and losses:
-                break
-            progress = max((number - 1 + i / steps) / plan.epochs, by_time)
-            loss, hits = learner.train(batch, learning_rate_share(progress))
-            losses.append(loss)
-            right += hits
-            windows += int((batch.ends >= 0).sum())
-            if not math.isfinite(loss):
-                break
-            for observer in observers:
-                observer.end_step(loss)
-        trained_s = time.monotonic() - epoch_started_s
-        judgement = judge(learner, dataset, validation)
-        if not (losses and math.isfinite(losses[-1] + judgement.loss)):
-            failure = _not_a_number(number, best)
-            break
-        is_best = best is None or judgement.loss < best.judgement.loss
-        epoch = Epoch(
-            number,
-            float(np.mean(losses)),
-            right / windows,
-            judgement,
-            windows / trained_s,
-            time.monotonic() - epoch_started_s,
-            is_best,
-        )
-        epochs.append(epoch)
-        if best is None or is_best:
-            best, best_weights = epoch, learner.network.model.get_weights()
-        for observer in observers:
-            observer.end_epoch(epoch)
-        ended = _reason_to_end(epoch, best, plan, time.monotonic() - started_s)
-        if ended:
-            break
-
-    if best is None:
-        raise failure or TwoframeError("epochs: found none, expected at least 1")
-    learner.network.model.set_weights(best_weights)
-    return Fit(epochs, best, ended, failure)
-
-
-def judge(learner: "Learner", dataset: Dataset, validation: Batches) -> Judgement:
-    """Let the network decide on every validation window. The loss is weighted as in training."""
-    ends, probabilities, weights = [], [], []
+    said = np.zeros((len(dataset), len(dataset.actions)), np.float32)
+    counts_here = np.zeros(len(dataset), np.int32)
     for batch in ahead(validation.in_order()):
+        asked = batch._replace(older_from=older_from(batch)) if older_from else batch
         counts = batch.ends >= 0
-        ends.append(batch.ends[counts])
-        weights.append(validation.weights[batch.ends[counts]])
-        probabilities.append(learner.predict(batch)[counts])
-    all_ends, all_probabilities = np.concatenate(ends), np.concatenate(probabilities)
-    labels = dataset.labels[all_ends]
-    likelihood = np.take_along_axis(all_probabilities, labels[:, None], axis=1)[:, 0]
+        said[batch.ends[counts]] = learner.predict(asked)[counts]
+        counts_here[batch.ends[counts]] = 1
+    ends = np.flatnonzero(learner.summed(counts_here))
+    probabilities = learner.summed(said[ends])
+    labels = dataset.labels[ends]
+    likelihood = np.take_along_axis(probabilities, labels[:, None], axis=1)[:, 0]
     # A maximum with 1e-7, as Keras takes it: a certain error costs much, not infinitely much. NaN stays NaN.
     losses = -np.log(np.maximum(likelihood, 1e-7))
     return Judgement(
-        ends=all_ends,
-        probabilities=all_probabilities,
-        loss=float(np.average(losses, weights=np.concatenate(weights))),
-        scores=score(labels, all_probabilities.argmax(axis=1), dataset.is_change[all_ends], len(dataset.actions)),
+        ends=ends,
+        probabilities=probabilities,
+        losses=losses,
+        loss=float(np.average(losses, weights=validation.weights[ends])),
+        scores=score(labels, probabilities.argmax(axis=1), dataset.is_change[ends], len(dataset.actions)),
     )
 
 
@@ -178,18 +215,20 @@ def learning_rate_share(progress: float) -> float:
     return min(1.0, 0.05 + progress / 0.02) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0))))
 
 
-def _reason_to_end(epoch: Epoch, best: Epoch, plan: Plan, passed_s: float) -> str:
-    if epoch.number == plan.epochs:
+def _reason_to_end(course: Course, plan: Plan) -> str:
+    if course.best is None:
+        return ""
+    if course.number > plan.epochs:
         return f"all {plan.epochs} epochs done"
-    if passed_s >= plan.budget_s:
+    if course.passed_s >= plan.budget_s:
         return f"the time is over (--max-minutes {plan.budget_s / 60:g})"
-    if epoch.number - best.number >= plan.patience:
+    if course.number - 1 - course.best.number >= plan.patience:
         return f"the validation loss has not fallen for {plan.patience} epochs"
     return ""
 
 
-def _not_a_number(number: int, best: Epoch | None) -> TwoframeError:
-    kept = f"the policy has the weights of epoch {best.number}" if best else "nothing was kept"
+def _not_a_number(course: Course) -> TwoframeError:
+    kept = f"the policy has the weights of epoch {course.best.number}" if course.best else "nothing was kept"
     return TwoframeError(
-        f"loss: found no number (NaN) in epoch {number}, expected one; {kept}: choose a lower --learning-rate"
+        f"loss: found no number (NaN) in epoch {course.number}, expected one; {kept}: choose a lower --learning-rate"
     )

@@ -1,5 +1,6 @@
 """The lesson: what the recordings hold to learn from and to judge by, and what must be beaten there."""
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,13 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.actions import ActionSet
-from agent.errors import usage
+from agent.errors import UsageError, usage
 from agent.recording import find_recordings
+from train.batches import Augmentation
 from train.dataset import Dataset, open_dataset
 from train.metrics import Scores, commonest, score
 from train.options import TrainOptions
 from train.progress import share
-from train.windows import Split, split, windows_of
+from train.windows import Split, split, split_off, windows_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,18 @@ class Lesson:
     training: npt.NDArray[np.int64]
     validation: npt.NDArray[np.int64]
     baselines: dict[str, Scores]
+    augmentation: Augmentation
+
+    def digest(self) -> str:
+        """Of what is learned from: the actions and times of all frames, and their pixels here and there."""
+        dataset = self.dataset
+        digest = hashlib.sha256(str(dataset.frame).encode())
+        for array in (dataset.labels, dataset.captured_ns, dataset.is_target):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        for source in dataset.sources:
+            for t in np.linspace(0, len(source) - 1, 16).astype(int):
+                digest.update(source[t].tobytes())
+        return digest.hexdigest()
 
 
 def prepare_lesson(options: TrainOptions, room: Path) -> Lesson:
@@ -38,14 +52,25 @@ def prepare_lesson(options: TrainOptions, room: Path) -> Lesson:
     """
     with usage():
         actions = ActionSet.parse(options.keys) if options.keys else None
+    folders = find_recordings(options.recordings)
+    judges = find_recordings(options.validate) if options.validate else []
+    if both := {folder.resolve() for folder in folders} & {folder.resolve() for folder in judges}:
+        raise UsageError(
+            f"--validate: found {', '.join(sorted(path.name for path in both))} among what is learned from, "
+            "expected other recordings"
+        )
     dataset = open_dataset(
-        find_recordings(options.recordings),
+        [*folders, *judges],
         actions=actions,
         frame_of=options.frame_of,
         shift_ms=options.label_shift_ms,
+        stride=options.stride,
         room=room,
     )
-    drawn = split(dataset, frames=options.frames, seed=options.seed)
+    if judges:
+        drawn = split_off(dataset, int(dataset.starts[len(folders)]), frames=options.frames)
+    else:
+        drawn = split(dataset, frames=options.frames, seed=options.seed)
     validation = windows_of(dataset, drawn.validation, options.frames)
     labels, is_change = dataset.labels[validation], dataset.is_change[validation]
     players = {
@@ -58,6 +83,7 @@ def prepare_lesson(options: TrainOptions, room: Path) -> Lesson:
         training=windows_of(dataset, drawn.training, options.frames),
         validation=validation,
         baselines={name: score(labels, said, is_change, len(dataset.actions)) for name, said in players.items()},
+        augmentation=options.augmentation(dataset.actions),
     )
 
 
@@ -66,7 +92,7 @@ def described(lesson: Lesson) -> Iterator[str]:
     dataset = lesson.dataset
     yield (
         f"{len(dataset)} frames in {len(dataset.sources)} recording{'s'[: len(dataset.sources) > 1]}, "
-        f"{dataset.frame} at {dataset.meta.fps:g} fps; {len(lesson.training)} windows to learn from, "
+        f"{dataset.frame} at {dataset.fps:g} fps; {len(lesson.training)} windows to learn from, "
         f"{len(lesson.validation)} to judge by"
     )
     counts = np.bincount(dataset.labels[lesson.training], minlength=len(dataset.actions))

@@ -25,6 +25,23 @@ class Scores:
     recalls: tuple[float, ...]
     confusion: tuple[tuple[int, ...], ...]
 
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "Scores":
+        """The inverse of `to_json`."""
+
+        def number(found: float | None) -> float:
+            return float("nan") if found is None else found
+
+        return cls(
+            windows=value["windows"],
+            changes=value["changes"],
+            accuracy=number(value["accuracy"]),
+            change_accuracy=number(value["change_accuracy"]),
+            macro_f1=number(value["macro_f1"]),
+            recalls=tuple(number(recall) for recall in value["recalls"]),
+            confusion=tuple(tuple(row) for row in value["confusion"]),
+        )
+
     def to_json(self) -> dict[str, Any]:
         """NaN, which JSON does not know, becomes null."""
         return {

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from train.batches import DROPPED
+from train.batches import DROPPED, REPEATED
 from train.encoders import RECIPES, Pixels
 
 
@@ -69,7 +69,7 @@ def build_decider(frames: int, feature_size: int, lstm_units: int, actions: int)
         x = layers.LSTM(lstm_units, unroll=True)(sequence)  # unrolled: LiteRT has no variables in a loop
     else:
         x = ops.reshape(sequence, (-1, feature_size))
-    probabilities = layers.Dense(actions, activation="softmax")(x)
+    probabilities = layers.Dense(actions, activation="softmax", dtype="float32")(x)
     return keras.Model(sequence, probabilities, name="decider")
 
 
@@ -87,7 +87,7 @@ def step(network: Network, frame: Any, earlier: Any | None) -> tuple[Any, Any]:
 def probabilities_of_runs(network: Network, frames: Any, older_from: Any, *, training: bool) -> Any:
     """All windows in runs of consecutive `frames` (R, L, H, W, C): (R * W, A) with W = L - N + 1.
 
-    `older_from` (R * W,) int32 says whose earlier frames a window sees: as a rule its own, see `Batch`.
+    `older_from` (R, W) int32 says whose earlier frames a window sees: as a rule its own, see `Batch`.
     """
     runs, length = frames.shape[:2]
     n, d = network.frames, network.feature_size
@@ -96,11 +96,12 @@ def probabilities_of_runs(network: Network, frames: Any, older_from: Any, *, tra
     features = ops.reshape(features, (runs, length, d))
     sequence = ops.stack([features[:, i : i + windows] for i in range(n)], axis=2)  # (R, W, N, D)
     sequence = ops.reshape(sequence, (runs * windows, n, d))
-    if n > 1 and training:
+    if n > 1:
+        older_from = ops.reshape(older_from, (-1, 1, 1))
         older, newest = sequence[:, :-1], sequence[:, -1:]
-        lent = ops.take(older, ops.maximum(older_from, 0), axis=0)
-        is_dropped = ops.reshape(older_from == DROPPED, (-1, 1, 1))
-        older = ops.where(is_dropped, ops.zeros_like(lent), lent)
+        lent = ops.take(older, ops.maximum(older_from[:, 0, 0], 0), axis=0)
+        lent = ops.where(older_from == REPEATED, newest, lent)
+        older = ops.where(older_from == DROPPED, ops.zeros_like(lent), lent)
         sequence = ops.concatenate([older, newest], axis=1)
     return network.decider(sequence, training=training)
 

@@ -1,14 +1,15 @@
 """What a person sees of a training: shares before it, a bar and a line per epoch, and a table of the truth after it."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from train.fit import Epoch
+from train.copycat import Copycat
+from train.course import Epoch
 from train.metrics import Scores
 
 
@@ -21,12 +22,12 @@ class EpochLines:
         self._bar: Progress | None = None
         self._task = TaskID(0)
 
-    def begin_epoch(self, number: int, steps: int) -> None:
+    def begin_epoch(self, number: int, steps: int, done: int) -> None:
         if self._console.is_terminal:
             text, loss = TextColumn("{task.description}"), TextColumn("loss {task.fields[loss]}")
             columns = (text, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), loss)
             self._bar = Progress(*columns, console=self._console, transient=True)
-            self._task = self._bar.add_task(f"epoch {number}", total=steps, loss="")
+            self._task = self._bar.add_task(f"epoch {number}", total=steps, completed=done, loss="")
             self._bar.start()
 
     def end_step(self, loss: float) -> None:
@@ -35,11 +36,11 @@ class EpochLines:
 
     def end_epoch(self, epoch: Epoch) -> None:
         self.close()
-        scores = epoch.judgement.scores
+        scores = epoch.scores
         recalls = " ".join(f"{name} {share(recall)}" for name, recall in zip(self._names, scores.recalls, strict=True))
         say(
             self._console,
-            f"epoch {epoch.number:3}  loss {epoch.loss:.3f}, validation {epoch.judgement.loss:.3f}"
+            f"epoch {epoch.number:3}  loss {epoch.loss:.3f}, validation {epoch.validation_loss:.3f}"
             f"{'*' if epoch.is_best else ' '} accuracy {share(scores.accuracy)}, at changes "
             f"{share(scores.change_accuracy)}, recall {recalls}; {epoch.samples_per_s:.0f} samples/s",
         )
@@ -73,6 +74,17 @@ def truth_table(names: Sequence[str], players: Mapping[str, Scores]) -> Table:
     for row, value in rows.items():
         table.add_row(row, *(share(value(scores)) for scores in players.values()))
     return table
+
+
+def copycat_lines(copycat: Copycat) -> Iterator[str]:
+    """Whether it looks or repeats, in words."""
+    if not math.isnan(copycat.repeats):
+        yield f"where the action changes it still says the old one in {share(copycat.repeats)}"
+    for name, tampered in copycat.tampered.items():
+        yield (
+            f"earlier frames {name}: decides otherwise in {share(tampered.otherwise)}, accuracy "
+            f"{share(tampered.scores.accuracy)}, at changes {share(tampered.scores.change_accuracy)}"
+        )
 
 
 def share(value: float) -> str:

@@ -8,25 +8,37 @@ import matplotlib
 import numpy as np
 
 from agent.json_files import write_json
+from train.course import Epoch
 from train.dataset import Dataset
-from train.fit import Epoch, Judgement
+from train.fit import Judgement
 
 matplotlib.use("Agg")  # no window, whatever the display
 
 import matplotlib.pyplot as plt
 
 _TIMELINE = 600  # windows per picture row
+_WORST = 24
 
 
 def write_report(
-    folder: Path, dataset: Dataset, epochs: Sequence[Epoch], judgement: Judgement, metrics: dict[str, Any]
+    folder: Path,
+    dataset: Dataset,
+    epochs: Sequence[Epoch],
+    judgement: Judgement,
+    metrics: dict[str, Any],
+    *,
+    frames: int,
 ) -> None:
-    """`metrics.json`, `curves.png`, `confusion.png` and `timeline.png` in `folder`, which is made."""
+    """`metrics.json`, `curves.png`, `confusion.png`, `timeline.png` and `worst.png` in `folder`, which is made.
+
+    `frames` is the number of frames in a window.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "metrics.json", metrics)
     _picture(folder / "curves.png", (10, 4), lambda figure: _curves(figure, epochs, dataset.actions.names))
     _picture(folder / "confusion.png", (5, 5), lambda figure: _confusion(figure, judgement, dataset.actions.names))
     _picture(folder / "timeline.png", (14, 6), lambda figure: _timeline(figure, judgement, dataset))
+    _picture(folder / "worst.png", (14, 10), lambda figure: _worst(figure, judgement, dataset, frames))
 
 
 def _picture(path: Path, size: tuple[float, float], draw: Callable[[Any], None]) -> None:
@@ -40,12 +52,12 @@ def _curves(figure: Any, epochs: Sequence[Epoch], names: Sequence[str]) -> None:
     loss, accuracy = figure.subplots(1, 2)
     numbers = [epoch.number for epoch in epochs]
     loss.plot(numbers, [epoch.loss for epoch in epochs], label="training")
-    loss.plot(numbers, [epoch.judgement.loss for epoch in epochs], label="validation")
-    best = min(epochs, key=lambda epoch: epoch.judgement.loss)
+    loss.plot(numbers, [epoch.validation_loss for epoch in epochs], label="validation")
+    best = min(epochs, key=lambda epoch: epoch.validation_loss)
     loss.axvline(best.number, color="gray", linestyle=":", label="best")
     loss.set(xlabel="epoch", title="loss", ylim=(0, None))
     loss.legend()
-    scores = [epoch.judgement.scores for epoch in epochs]
+    scores = [epoch.scores for epoch in epochs]
     accuracy.plot(numbers, [score.accuracy for score in scores], color="black", label="accuracy")
     accuracy.plot(numbers, [score.change_accuracy for score in scores], color="black", ls="--", label="at changes")
     for i, name in enumerate(names):
@@ -100,3 +112,27 @@ def _timeline(figure: Any, judgement: Judgement, dataset: Dataset) -> None:
         axes.set(yticks=range(len(dataset.actions)), yticklabels=dataset.actions.names, xlim=(x[0] - 1, x[-1] + 1))
     rows[0].legend(loc="lower left", bbox_to_anchor=(0, 1), fontsize="small", ncols=3)  # above, never over the plot
     rows[-1].set_xlabel("validation window (dotted: another stretch)")
+
+
+def _worst(figure: Any, judgement: Judgement, dataset: Dataset, frames: int) -> None:
+    """The windows with the largest losses, the oldest frame left; of neighbours within a second only the worst."""
+    names = dataset.actions.names
+    chosen: list[int] = []
+    for row in np.argsort(-judgement.losses):
+        if all(abs(judgement.ends[row] - judgement.ends[other]) > dataset.meta.fps for other in chosen):
+            chosen.append(int(row))
+        if len(chosen) == _WORST:
+            break
+    for axes in figure.subplots(4, _WORST // 4).ravel():
+        axes.axis("off")
+    for row, axes in zip(chosen, figure.axes, strict=False):
+        end = judgement.ends[row]
+        window = np.empty((frames, *dataset.frame.shape), np.uint8)
+        dataset.gather(np.arange(frames) * dataset.stride + end - (frames - 1) * dataset.stride, window)
+        border = np.full((dataset.frame.height, 2, dataset.frame.channels), 255, np.uint8)
+        images = [image for frame in window for image in (frame, border)][:-1]
+        axes.imshow(np.concatenate(images, axis=1).squeeze(), cmap="gray", vmin=0, vmax=255)
+        truth, said = names[dataset.labels[end]], names[judgement.said[row]]
+        share = judgement.probabilities[row].max()
+        axes.set_title(f"{truth}, said {said} {share:.0%}\nframe {end}", fontsize="small")
+    figure.suptitle("the validation windows that it got most wrong: what the person played, what the policy said")

@@ -1,81 +1,222 @@
 """One training from the lesson to the policy folder: build the network, fit it, write it, report on it."""
 
+import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from rich.console import Console
 
+from agent.errors import TwoframeError
 from agent.policy_format import PolicyMeta, packed_patterns
 from agent.versions import versions
-from train.batches import Batches
+from train.batches import Batches, Share
+from train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from train.cluster import Cluster
+from train.copycat import Copycat, find_copycat
+from train.course import Course, Epoch
 from train.dataset import pixel_statistics
 from train.encoders import RECIPES
+from train.event_files import EventFiles
 from train.export import Agreement, export
-from train.fit import Epoch, Fit, Plan, fit
+from train.fit import Fit, Fitting, Judgement, Observer, Plan, judge
 from train.learner import Learner
 from train.lesson import Lesson
 from train.model import Network, build_network, parameters
 from train.options import BALANCE, TrainOptions
 from train.progress import EpochLines, say
 from train.report import write_report
+from train.together import arrays_to_all, require_alike, text_to_all
 from train.windows import window_weights
 
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """A network with the weights of the `best` epoch, and how it came to them."""
+    """A network with the weights of the `best` epoch, and how it came to them; without one, only `fit`."""
 
     network: Network
-    best: Epoch
     fit: Fit
+    best: Epoch
+    judgement: Judgement
+    copycat: Copycat
     seconds: float
 
 
-def start_tensorflow() -> None:
-    """Look for devices now, where what TensorFlow writes about them is kept back."""
-    tf.config.list_physical_devices()
+def start_tensorflow(options: TrainOptions, here: Cluster) -> Any:
+    """The `tf.distribute` strategy for this machine: all its GPUs, the whole cluster, or the one device there is.
+
+    In a cluster it waits until all workers are there.
+    """
+    if options.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    if here.workers > 1:
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    return tf.distribute.MirroredStrategy() if len(gpus) > 1 else tf.distribute.get_strategy()
 
 
-def learn(options: TrainOptions, lesson: Lesson, console: Console) -> Learned:
-    """Train a new network. Raises `TwoframeError` if not even one epoch gave numbers."""
+def precision_of(options: TrainOptions) -> str:
+    """bfloat16 where every device has it in hardware (NVIDIA since Ampere); processors lose by it."""
+    if options.precision:
+        return options.precision
+    gpus = tf.config.list_physical_devices("GPU")
+    capable = [
+        tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0)) >= (8, 0) for gpu in gpus
+    ]
+    return "bfloat16" if gpus and all(capable) else "float32"
+
+
+def learn(
+    options: TrainOptions,
+    lesson: Lesson,
+    strategy: Any,
+    here: Cluster,
+    console: Console,
+    asked_to_stop: Callable[[], bool],
+) -> Learned | Fit:
+    """Train, from the start or from the checkpoint. A `Fit` alone if stopped before one epoch was complete.
+
+    Raises `TwoframeError` if not even one epoch gave numbers, or the checkpoint does not fit or cannot be written.
+    """
     started_s = time.monotonic()
+    try:
+        return _learn(options, lesson, strategy, here, console, asked_to_stop, started_s)
+    except tf.errors.OpError as error:
+        if here.workers == 1:
+            raise
+        raise TwoframeError(
+            f"TF_CONFIG: found another worker gone ({type(error).__name__}), expected all {here.workers}; "
+            "start all of them again with --resume"
+        ) from None
+
+
+def _learn(
+    options: TrainOptions,
+    lesson: Lesson,
+    strategy: Any,
+    here: Cluster,
+    console: Console,
+    asked_to_stop: Callable[[], bool],
+    started_s: float,
+) -> Learned | Fit:
     dataset = lesson.dataset
+    with strategy.scope():
+        network = _build(options, lesson, precision_of(options))
+        recipe = RECIPES[options.encoder]
+        learning_rate = options.learning_rate or recipe.learning_rate
+        learner = Learner(network, recipe.optimizer(learning_rate), learning_rate, recipe.clip_norm)
+    say(console, f"{options.encoder}, {parameters(network.model):,} parameters; * marks the best epoch so far")
+    training, validation = _batches(options, lesson, strategy, here)
+    digest = lesson.digest()
+    settings = {name: value for name, value in options.to_json().items() if name not in ("out", "resume")}
+    require_alike(learner, here, {"settings": json.dumps(settings), "recordings": digest})
+    course = _resumed(options, learner, here, digest) if options.resume else Course()
+
+    def keep() -> None:
+        if here.is_chief:
+            write_checkpoint(options.out, Checkpoint(options.to_json(), digest, course, learner.state()))
+
+    budget_s = np.inf if options.deterministic else options.max_minutes * 60
+    plan = Plan(options.epochs, options.patience, budget_s, options.seed, lesson.augmentation)
+    with EpochLines(console, dataset.actions.names) as lines:
+        files = EventFiles(options.out / "report" / "tensorboard")
+        observers: list[Observer] = [lines, files] if here.is_chief else []
+        fitting = Fitting(
+            learner,
+            dataset,
+            training,
+            validation,
+            plan,
+            course,
+            observers=observers,
+            keep=keep,
+            asked_to_stop=asked_to_stop,
+        )
+        fit = fitting.run()
+    best = course.best
+    if best is None:
+        return fit
+    judgement = judge(learner, dataset, validation)
+    copycat = find_copycat(learner, dataset, validation, judgement, frames=options.frames)
+    return Learned(network, fit, best, judgement, copycat, time.monotonic() - started_s)
+
+
+def _build(options: TrainOptions, lesson: Lesson, precision: str) -> Network:
     keras.utils.set_random_seed(options.seed)
-    recipe = RECIPES[options.encoder]
-    learning_rate = options.learning_rate or recipe.learning_rate
-    with tf.distribute.get_strategy().scope():
-        mean, deviation = pixel_statistics(dataset, lesson.training)
-        network = build_network(
+    mean, deviation = pixel_statistics(lesson.dataset, lesson.training)
+    if lesson.augmentation.mirror:
+        mean, deviation = (mean + mean[:, ::-1]) * np.float32(0.5), (deviation + deviation[:, ::-1]) * np.float32(0.5)
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
+    try:
+        return build_network(
             options.encoder,
             frames=options.frames,
-            actions=len(dataset.actions),
+            actions=len(lesson.dataset.actions),
             mean=mean,
             deviation=deviation,
         )
-        learner = Learner(network, recipe.optimizer(learning_rate), learning_rate)
-    say(console, f"{options.encoder}, {parameters(network.model):,} parameters; * marks the best epoch so far")
+    finally:
+        keras.config.set_dtype_policy(before)
 
-    weights = window_weights(dataset, lesson.training, balance=BALANCE[options.balance], change=options.change_weight)
+
+def _batches(options: TrainOptions, lesson: Lesson, strategy: Any, here: Cluster) -> tuple[Batches, Batches]:
+    weights = window_weights(
+        lesson.dataset,
+        lesson.training,
+        balance=BALANCE[options.balance],
+        change=options.change_weight,
+        correction=options.correction_weight,
+    )
     training, validation = (
         Batches(
-            dataset,
+            lesson.dataset,
             stretches,
             weights,
             frames=options.frames,
             run_frames=options.run,
             batch_windows=options.batch,
+            share=Share(here.index, here.workers),
+            parts=strategy.num_replicas_in_sync,
         )
         for stretches in (lesson.split.training, lesson.split.validation)
     )
-    plan = Plan(options.epochs, options.patience, options.max_minutes * 60, options.seed, options.augmentation)
-    with EpochLines(console, dataset.actions.names) as lines:
-        fitted = fit(learner, dataset, training, validation, plan, [lines])
-    if fitted.ended:
-        say(console, f"{fitted.ended}; epoch {fitted.best.number} was the best")
-    return Learned(network, fitted.best, fitted, time.monotonic() - started_s)
+    return training, validation
+
+
+def _resumed(options: TrainOptions, learner: Learner, here: Cluster, digest: str) -> Course:
+    """The course of the checkpoint, with the learner set to its state; the chief reads it for all."""
+    like, weights = learner.state(), learner.weights()
+    found = read_checkpoint(options.out) if here.is_chief else None
+    problem = ""
+    if found and found.recordings != digest:
+        problem = (
+            f"{options.out}: found a training on other recordings, expected the same as when it began; "
+            "put them back or start in a new folder"
+        )
+    elif found and not (_alike(found.state, like) and _alike(found.course.best_weights, weights, or_none=True)):
+        problem = f"{options.out}: found a checkpoint of another network, expected this one; start in a new folder"
+    if problem := text_to_all(learner, here, problem):
+        raise TwoframeError(problem)
+    course = Course.from_json(
+        json.loads(text_to_all(learner, here, json.dumps(found.course.to_json() if found else "")))
+    )
+    learner.restore(arrays_to_all(learner, here, found.state if found else [], like))
+    if course.best:
+        best = found.course.best_weights if found else []
+        course.best_weights = arrays_to_all(learner, here, best, weights)
+    return course
+
+
+def _alike(arrays: list[Any], like: list[Any], *, or_none: bool = False) -> bool:
+    shapes = [(array.shape, array.dtype) for array in arrays]
+    return (or_none and not shapes) or shapes == [(array.shape, array.dtype) for array in like]
 
 
 def write_policy(options: TrainOptions, lesson: Lesson, learned: Learned) -> Agreement:
@@ -86,7 +227,7 @@ def write_policy(options: TrainOptions, lesson: Lesson, learned: Learned) -> Agr
         recorded=meta.frame,
         frame=dataset.frame,
         actions=dataset.actions,
-        fps=meta.fps,
+        fps=dataset.fps,
         spacing=dataset.spacing(lesson.training),
         frames=options.frames,
         feature_size=learned.network.feature_size,
@@ -99,35 +240,28 @@ def write_policy(options: TrainOptions, lesson: Lesson, learned: Learned) -> Agr
         patterns=packed_patterns(meta.frame, dataset.frame),
         digests={},
     )
-    epochs = [_epoch_json(epoch) for epoch in learned.fit.epochs]
+    epochs = learned.fit.course.epochs
     write_report(
         options.out / "report",
         dataset,
-        learned.fit.epochs,
-        learned.best.judgement,
-        {**metrics, "epochs": epochs},
+        epochs,
+        learned.judgement,
+        {**metrics, "epochs": [epoch.to_json() for epoch in epochs]},
+        frames=options.frames,
     )
-    return export(options.out, learned.network, policy, dataset, learned.best.judgement)
+    network = _build(options, lesson, "float32")  # of its own: on one device, in the precision that play computes with
+    network.model.set_weights([np.array(weight) for weight in learned.network.model.weights])
+    return export(options.out, network, policy, dataset, learned.judgement, options.weights)
 
 
 def _metrics(lesson: Lesson, learned: Learned) -> dict[str, Any]:
     return {
-        "validation": learned.best.judgement.to_json(),
+        "validation": learned.judgement.to_json(),
         "baselines": {name: scores.to_json() for name, scores in lesson.baselines.items()},
+        "copycat": learned.copycat.to_json(),
         "training_windows": len(lesson.training),
         "best_epoch": learned.best.number,
-        "ended": learned.fit.ended or "a loss that is no number",
+        "ended": learned.fit.ended or "stopped",
         "samples_per_s": round(learned.best.samples_per_s, 1),
         "seconds": round(learned.seconds, 1),
-    }
-
-
-def _epoch_json(epoch: Epoch) -> dict[str, Any]:
-    return {
-        "epoch": epoch.number,
-        "loss": round(epoch.loss, 6),
-        "accuracy": round(epoch.accuracy, 6),
-        "validation": epoch.judgement.to_json(),
-        "samples_per_s": round(epoch.samples_per_s, 1),
-        "seconds": round(epoch.seconds, 2),
     }

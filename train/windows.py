@@ -45,7 +45,8 @@ def stretches_of(gap_before: npt.NDArray[np.bool_], part: npt.NDArray[np.bool_])
 
 def windows_of(dataset: Dataset, stretches: Sequence[Stretch], frames: int) -> npt.NDArray[np.int64]:
     """(M,) int64: the last frame of each window of `frames` frames that has a label to learn."""
-    ends = [np.arange(start + frames - 1, stop) for start, stop in stretches if stop - start >= frames]
+    reach = (frames - 1) * dataset.stride
+    ends = [np.arange(start + reach, stop) for start, stop in stretches if stop - start > reach]
     joined = np.concatenate(ends) if ends else np.empty(0, np.int64)
     return joined[dataset.is_target[joined]]
 
@@ -60,8 +61,9 @@ def split(dataset: Dataset, *, frames: int, seed: int) -> Split:
     total = len(dataset)
     sections = int(np.clip(total // _SECTION, 2, 64))
     length = total / sections
-    block = max(frames + 1, round(length * VALIDATION_SHARE))
-    guard = max(frames - 1, min(round(dataset.meta.fps), round(length * VALIDATION_SHARE / 4)))
+    reach = (frames - 1) * dataset.stride
+    block = max(reach + 2, round(length * VALIDATION_SHARE))
+    guard = max(reach, min(round(dataset.meta.fps), round(length * VALIDATION_SHARE / 4)))
     everything = windows_of(dataset, stretches_of(dataset.gap_before, np.ones(total, np.bool_)), frames)
     if not len(everything):
         raise TwoframeError(
@@ -92,6 +94,19 @@ def split(dataset: Dataset, *, frames: int, seed: int) -> Split:
     return best[1]
 
 
+def split_off(dataset: Dataset, first: int, *, frames: int) -> Split:
+    """Judge by the recordings from frame `first` on, learn from those before (`--validate`).
+
+    Raises `TwoframeError` where no windows are left.
+    """
+    is_validation = np.arange(len(dataset)) >= first
+    drawn = Split(
+        stretches_of(dataset.gap_before, ~is_validation), stretches_of(dataset.gap_before, is_validation), guard=0
+    )
+    _check(dataset, drawn, frames)
+    return drawn
+
+
 def _shares(dataset: Dataset, windows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     counts = np.bincount(dataset.labels[windows], minlength=len(dataset.actions))
     return counts / max(len(windows), 1)
@@ -109,15 +124,17 @@ def _check(dataset: Dataset, drawn: Split, frames: int) -> None:
 
 
 def window_weights(
-    dataset: Dataset, windows: npt.NDArray[np.int64], *, balance: float, change: float
+    dataset: Dataset, windows: npt.NDArray[np.int64], *, balance: float, change: float, correction: float
 ) -> npt.NDArray[np.float32]:
     """(T,) float32: what a window that ends at frame t counts in the loss; 0 without a label, mean 1 over `windows`.
 
     The weight of an action is its share to the power of `-balance`: 0 leaves them alone, 1 makes all actions
-    count alike. Where the action changes it is multiplied by `change` (keyframes, Wen et al. 2021).
+    count alike. Where the action changes it is multiplied by `change` (keyframes, Wen et al. 2021), and by
+    `correction` where a person corrected a rollout (HG-DAgger, Kelly et al. 2019).
     """
     counts = np.bincount(dataset.labels[windows], minlength=len(dataset.actions))
     by_action = (np.maximum(counts, 1) / max(counts.sum(), 1)) ** -balance
     weights = by_action[dataset.labels] * np.where(dataset.is_change, change, 1.0) * dataset.is_target
+    weights *= np.where(dataset.is_correction, correction, 1.0)
     mean_one: npt.NDArray[np.float32] = (weights / weights[windows].mean()).astype(np.float32)
     return mean_one

@@ -1,0 +1,62 @@
+"""A worker of a training in the tests: 20 steps without dropout on shared batches, then its weights into a file.
+
+`python training_worker.py RECORDING OUT.npz`, with TF_CONFIG for one of several.
+"""
+
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from train.batches import Augmentation, Batches, Share
+from train.cluster import cluster
+from train.encoders import RECIPES
+from train.learner import Learner
+from train.lesson import prepare_lesson
+from train.model import build_network
+from train.options import TrainOptions
+from train.session import start_tensorflow
+from train.windows import window_weights
+
+STEPS = 20
+
+
+def main(recording: Path, out: Path) -> None:
+    here = cluster()
+    options = TrainOptions((recording,), out)
+    strategy = start_tensorflow(options, here)
+    lesson = prepare_lesson(options, out.parent)
+    shape = lesson.dataset.frame.shape
+    with strategy.scope():
+        keras.utils.set_random_seed(3)
+        mean, deviation = np.full(shape, 60, np.float32), np.full(shape, 60, np.float32)
+        network = build_network("compact", frames=2, actions=3, mean=mean, deviation=deviation)
+        for layer in network.encoder.layers:
+            if isinstance(layer, keras.layers.Dropout):
+                layer.rate = 0.0
+        recipe = RECIPES["compact"]
+        learner = Learner(network, recipe.optimizer(1e-3), 1e-3, recipe.clip_norm)
+    weights = window_weights(lesson.dataset, lesson.training, balance=0.5, change=2.0, correction=1.0)
+    batches = Batches(
+        lesson.dataset,
+        lesson.split.training,
+        weights,
+        frames=2,
+        run_frames=9,
+        batch_windows=32,
+        share=Share(here.index, here.workers),
+        parts=strategy.num_replicas_in_sync,
+    )
+    losses, epoch = [], 0
+    while len(losses) < STEPS:
+        epoch += 1
+        for batch in batches.shuffled([0, epoch], Augmentation(brightness=0.1, shift=0.05, drop_older=0.1)):
+            losses.append(learner.train(batch, 1.0).loss)
+            if len(losses) == STEPS:
+                break
+    np.savez(out, *learner.weights(), losses=np.array(losses))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
