@@ -32,15 +32,24 @@ def bench_options(doc: str | None, argv: Sequence[str] | None) -> argparse.Names
 
 def show(bench: Bench, options: argparse.Namespace) -> None:
     """Print the table; write the JSON if asked for."""
+    show_all([bench], options)
+
+
+def show_all(benches: Sequence[Bench], options: argparse.Namespace) -> None:
+    """Print a table for each part of one bench; write one JSON object, or a list of them."""
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
-    table = Table(title=f"{bench.name}: {bench.conditions} ({machine})", title_justify="left")
-    for column in bench.rows[0]:
-        table.add_column(column, justify="left" if isinstance(bench.rows[0][column], str) else "right")
-    for row in bench.rows:
-        table.add_row(*(_text(value) for value in row.values()))
-    Console(width=160).print(table)
+    for bench in benches:
+        print(f"\n{bench.name}: {bench.conditions} ({machine})")
+        table = Table()
+        for column in bench.rows[0]:
+            table.add_column(column, justify="left" if isinstance(bench.rows[0][column], str) else "right")
+        for row in bench.rows:
+            table.add_row(*(_text(value) for value in row.values()))
+        Console(width=160).print(table)
     if options.json:
-        options.json.write_text(json.dumps(asdict(bench) | {"machine": machine}, indent=2) + "\n", encoding="utf-8")
+        found = [asdict(bench) | {"machine": machine} for bench in benches]
+        content = json.dumps(found[0] if len(found) == 1 else found, indent=2) + "\n"
+        options.json.write_text(content, encoding="utf-8")
 
 
 def _text(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -82,6 +83,39 @@ def test_an_interrupted_training_ends_as_an_uninterrupted_one(recording: Path, t
         epochs = json.loads((out / "report" / "metrics.json").read_text())["epochs"]
         assert [epoch["number"] for epoch in epochs] == [1, 2, 3]
         assert not (out / CHECKPOINT_FILE).exists()
+
+
+def test_a_disk_that_fills_while_keeping_leaves_the_last_checkpoint(recording: Path, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=100m", "tmpfs", str(disk)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a tmpfs is not allowed here")
+    try:
+        out = disk / "policy"
+        with subprocess.Popen(
+            command(recording, "--out", out, *QUICK),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        ) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if line.startswith("epoch   1"):
+                    (disk / "full").write_bytes(bytes(shutil.disk_usage(disk).free - 1_000_000))
+            assert process.stderr is not None
+            error = process.stderr.read()
+        assert process.returncode == 1
+        assert error.startswith("error: ")
+        assert error.count("\n") == 1
+        assert "found the disk full, expected room for a checkpoint; the last checkpoint stays" in error
+        assert len(read_checkpoint(out).course.epochs) == 1
+        (disk / "full").unlink()
+        resumed = subprocess.run(command("--out", out, "--resume"), capture_output=True, text=True)
+        assert resumed.returncode == 0, resumed.stderr
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
 
 
 def test_resume_needs_an_unfinished_training_of_these_recordings(

@@ -62,6 +62,20 @@ def test_two_workers_hold_the_weights_of_one_process_after_20_steps(recording: P
             assert np.abs(one[name] - alone[name]).max() < 1e-4, name
 
 
+def test_two_devices_hold_the_weights_of_one_after_20_steps(recording: Path, tmp_path: Path) -> None:
+    script = ROOT / "tests" / "training_worker.py"
+    for name in ("one", "devices"):
+        subprocess.run(
+            [sys.executable, script, recording, tmp_path / f"{name}.npz", name],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            check=True,
+            capture_output=True,
+        )
+    one, two = (np.load(tmp_path / f"{name}.npz") for name in ("one", "devices"))
+    for name in one.files:
+        assert np.abs(one[name] - two[name]).max() < 1e-4, name
+
+
 def test_when_a_worker_is_killed_the_others_end_and_all_can_be_resumed(recording: Path, tmp_path: Path) -> None:
     out = tmp_path / "policy"
     command = ["-m", "train", recording, "--out", out, "--batch", 32, "--epochs", 12, "--patience", 12]

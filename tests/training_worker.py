@@ -1,13 +1,16 @@
 """A worker of a training in the tests: 20 steps without dropout on shared batches, then its weights into a file.
 
-`python training_worker.py RECORDING OUT.npz`, with TF_CONFIG for one of several.
+`python training_worker.py RECORDING OUT.npz`, with TF_CONFIG for one of several; with `devices` behind it, on two
+devices of this process.
 """
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from train.batches import Augmentation, Batches, Share
 from train.cluster import cluster
@@ -22,10 +25,17 @@ from train.windows import window_weights
 STEPS = 20
 
 
-def main(recording: Path, out: Path) -> None:
+def two_devices() -> Any:
+    """A strategy over two devices, as a machine with two GPUs has; here they are halves of the processor."""
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+
+def main(recording: Path, out: Path, *, devices: bool) -> None:
     here = cluster()
     options = TrainOptions((recording,), out)
-    strategy = start_tensorflow(options, here)
+    strategy = two_devices() if devices else start_tensorflow(options, here)
     lesson = prepare_lesson(options, out.parent)
     shape = lesson.dataset.frame.shape
     with strategy.scope():
@@ -55,8 +65,9 @@ def main(recording: Path, out: Path) -> None:
             losses.append(learner.train(batch, 1.0).loss)
             if len(losses) == STEPS:
                 break
+    assert (learner.summed(np.arange(3)) == np.arange(3) * here.workers).all()
     np.savez(out, *learner.weights(), losses=np.array(losses))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), devices=sys.argv[3:] == ["devices"])
