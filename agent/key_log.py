@@ -33,6 +33,11 @@ class KeyLog:
         self._logged: set[str] = set()
         self._confirmed_ns: int | None = None
 
+    @property
+    def held(self) -> frozenset[str]:
+        """The keys down by what was confirmed so far."""
+        return frozenset(self._logged)
+
     def held_at_start(self, keys: Iterable[str]) -> None:
         """These keys were down when the listener began; which device holds them is not known."""
         for key in keys:

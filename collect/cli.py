@@ -3,6 +3,7 @@
 import gc
 import json
 import math
+import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -30,8 +31,9 @@ from agent.signals import ending_signals
 from agent.switches import Switches
 from agent.versions import versions
 from agent.window import Target
+from collect.disturbance import Disturbance
 from collect.recorder import Progress, Recorder
-from collect.summary import live_text, receipt, summary
+from collect.summary import disturbance_lines, live_text, receipt, summary
 
 DESCRIPTION = """Record a game while you play it: its picture and the keys you hold.
 
@@ -41,6 +43,8 @@ Start the game, then type for instance
 
 and play. F9 pauses and goes on, F10 or Ctrl-C ends. Recording also pauses while the game's window does not
 have the focus. Only the keys named with --keys are ever stored."""
+
+MAX_DISTURB = 60  # times a minute
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,9 @@ class CollectOptions:
     """Seconds of play to record, pauses not counted. Without it: until F10 or Ctrl-C."""
     countdown_s: Annotated[float, tyro.conf.arg(metavar="S")] = 3.0
     """Seconds before recording starts, to click into the game."""
+    disturb: Annotated[float, tyro.conf.arg(metavar="RATE")] = 0.0
+    """So many times a minute, press a wrong action for a moment: you correct it, and the agent learns how to get
+    back. What was pressed is not learned. 12 is a good start for driving; 0 for never."""
     hotkeys: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=KEY", help_behavior_hint="")] = ()
     """Other hotkeys, e.g. pause=f7 quit=f12."""
     check: bool = False
@@ -98,6 +105,14 @@ class Plan:
             check_rate(options.fps)
             if options.countdown_s < 0 or (options.duration_s is not None and options.duration_s <= 0):
                 raise UsageError("--duration-s, --countdown-s: found a negative time, expected seconds")
+            if not 0 <= options.disturb <= MAX_DISTURB:
+                raise UsageError(f"--disturb: found {options.disturb:g}, expected 0 to {MAX_DISTURB} times a minute")
+            if options.disturb and options.region:
+                raise UsageError(
+                    "--disturb: found --region, expected --window: keys go only to a window that is watched"
+                )
+            if options.disturb and sys.platform == "darwin":
+                raise UsageError("--disturb: found macOS, where nothing tells its keys from yours; leave it out")
             actions = ActionSet.parse(options.keys, options.default)
             if not actions.keys:
                 raise UsageError("--keys: found no key, expected at least one; name them like left=a")
@@ -160,19 +175,30 @@ def collect(options: CollectOptions, plan: Plan, console: Console) -> int:
 
         key_log = KeyLog()
         keys = (*plan.actions.keys, plan.hotkeys.pause, plan.hotkeys.quit)
-        listener = stack.enter_context(KeyListener(keys, lambda event: _hear(event, plan.hotkeys, switches, key_log)))
+        disturbance = _disturbance(options, plan, target, stack) if options.disturb else None
+
+        def hear(event: KeyEvent) -> None:
+            if event.key in plan.hotkeys.keys:
+                switches.hear(event, plan.hotkeys)
+            elif not (disturbance and disturbance.is_own(event)):
+                key_log.heard(event)
+
+        listener = stack.enter_context(KeyListener(keys, hear))
         key_log.held_at_start(listener.held_at_start & set(plan.actions.keys))
         stack.enter_context(ending_signals(switches.end))
         _countdown(options.countdown_s, switches, console)
         if switches.ended:
             raise TwoframeError("found the recording ended before it began, expected some play; start it again")
 
-        writer = RecordingWriter(plan.out, _meta(options, plan, target, spec, box))
+        meta = _meta(options, plan, target, spec, box)
+        writer = RecordingWriter(plan.out, meta, ["control"] if disturbance else [])
         journal = stack.enter_context(Journal(writer, plan.actions))
         progress = Progress()
         line = LiveLine(lambda: live_text(progress, journal, plan.actions), console)
         pacer = Pacer(options.fps)
-        recorder = Recorder(target, screen, spec, journal, key_log, listener, pacer, switches, progress, line.note)
+        recorder = Recorder(
+            target, screen, spec, journal, key_log, listener, pacer, switches, progress, line.note, disturbance
+        )
         say(
             console,
             f"recording {target.title or f'the region {box}'} at {options.fps:g} fps, {spec}; "
@@ -183,17 +209,17 @@ def collect(options: CollectOptions, plan: Plan, console: Console) -> int:
             recorder.run(options.duration_s)
         journal.close()
     recording = Recording.open(plan.out)
-    for text in (*summary(recording, progress, journal, options.fps), *receipt(recording)):
+    disturbed = disturbance_lines(recording, disturbance.count) if disturbance else []
+    for text in (*summary(recording, progress, journal, options.fps), *disturbed, *receipt(recording)):
         say(console, text)
     return 0
 
 
-def _hear(event: KeyEvent, hotkeys: Hotkeys, switches: Switches, key_log: KeyLog) -> None:
-    """Called by the listener's thread for each change of a watched key or a hotkey."""
-    if event.key in hotkeys.keys:
-        switches.hear(event, hotkeys)
-    else:
-        key_log.heard(event)
+def _disturbance(options: CollectOptions, plan: Plan, target: Target, stack: ExitStack) -> Disturbance:
+    from agent.key_holder import KeyHolder  # a process that no other recording waits for
+
+    holder = stack.enter_context(KeyHolder(plan.actions.keys, window_id=target.window_id))
+    return Disturbance(plan.actions, holder, options.disturb)
 
 
 def _countdown(seconds: float, switches: Switches, console: Console) -> None:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -12,10 +12,12 @@ from agent.journal import Journal
 from agent.key_log import KeyLog
 from agent.keyboard import KeyListener
 from agent.pacing import Pacer
+from agent.recording import AGENT, PERSON
 from agent.screen import Screen
 from agent.switches import Switches
 from agent.window import State as WindowState
 from agent.window import Target
+from collect.disturbance import Disturbance
 
 State = WindowState | Literal["paused", "off screen"]
 
@@ -82,6 +84,7 @@ class Recorder:
         switches: Switches,
         progress: Progress,
         say: Callable[[str], None],
+        disturbance: Disturbance | None = None,
     ) -> None:
         self._target = target
         self._screen = screen
@@ -91,7 +94,8 @@ class Recorder:
         self._pacer = pacer
         self._switches = switches
         self._listener = listener
-        self._unconfirmed: tuple[Image, int] | None = None
+        self._disturbance = disturbance
+        self._unconfirmed: tuple[Image, int, dict[str, Any]] | None = None
         self._stillness = Stillness()
         self._cover: str | None = None
         self._next_cover_ns = 0
@@ -104,7 +108,7 @@ class Recorder:
         spent_ns = last_ns = 0
         start_ns = time.perf_counter_ns()
         while not self._switches.ended and (duration_s is None or spent_ns < duration_s * 1e9):
-            self._pacer.wait()
+            self._pacer.wait(between=self._disturbance.hold_on if self._disturbance else None)
             now_ns = time.perf_counter_ns() - start_ns
             view = self._target.look()
             state: State = view.state if not self._switches.paused or view.state == "closed" else "paused"
@@ -117,9 +121,13 @@ class Recorder:
             self._settle(state, start_ns, now_ns)
             if state != "focused":
                 last_ns = now_ns
+                if self._disturbance:
+                    self._disturbance.stop(now_ns + start_ns)
                 continue
             spent_ns += now_ns - last_ns
             last_ns = now_ns
+            if self._disturbance:
+                self._disturbance.act(now_ns + start_ns, self._key_log.held)
             self._grab(view.box, start_ns)
             self._watch_for_covers(now_ns)
             self._progress.recorded_s = spent_ns / 1e9
@@ -155,19 +163,22 @@ class Recorder:
             self._journal.event(change.time_ns - start_ns, change.key, change.down)
             self._stillness.key_changed()
         if confirmed:  # after its events: the journal's thread may take what is there at any moment
-            self._journal.frame(*confirmed)
+            frame, captured_ns, extras = confirmed
+            self._journal.frame(frame, captured_ns, **extras)
         self._unconfirmed = None
         self._progress.paused_for = None if state == "focused" else state
         self._journal.settle(now_ns)
 
     def _grab(self, box: Box, start_ns: int) -> None:
         begun_ns = time.perf_counter_ns()
+        is_disturbed = self._disturbance is not None and self._disturbance.is_on
         image = self._screen.grab(box)
         grabbed_ns = time.perf_counter_ns()
         frame = prepare(image, self._spec)
         longest = self._progress.longest_ms
         longest["capture"] = max(longest["capture"], (grabbed_ns - begun_ns) / 1e6)
         longest["prepare"] = max(longest["prepare"], (time.perf_counter_ns() - grabbed_ns) / 1e6)
-        self._unconfirmed = (frame, begun_ns - start_ns)
+        extras = {"control": np.uint8(AGENT if is_disturbed else PERSON)} if self._disturbance else {}
+        self._unconfirmed = (frame, begun_ns - start_ns, extras)
         if warning := self._stillness.seen(frame, begun_ns):
             self._say(warning)

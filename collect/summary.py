@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from agent.actions import ActionSet
 from agent.journal import Journal
-from agent.recording import Recording
+from agent.recording import AGENT, Recording
 from collect.recorder import Progress
 
 RARE_SHARE = 0.02
@@ -44,6 +44,13 @@ def summary(recording: Recording, progress: Progress, journal: Journal, fps: flo
         slowest = max(worst, key=lambda name: worst[name])
         lines.append(f"warning: this machine does not hold {fps:g} fps ({slowest}); {REMEDIES[slowest]}")
     return lines
+
+
+def disturbance_lines(recording: Recording, count: int) -> list[str]:
+    """How often `--disturb` pressed something, and what share of the frames gives no target therefore."""
+    control = recording.control
+    share = float((control == AGENT).mean()) if control is not None and len(control) else 0.0
+    return [f"disturbed {count} times; {share:.0%} of the frames lie under it and give nothing to learn"]
 
 
 def receipt(recording: Recording) -> list[str]:
