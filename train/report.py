@@ -17,7 +17,7 @@ matplotlib.use("Agg")  # no window, whatever the display
 import matplotlib.pyplot as plt
 
 _TIMELINE = 600  # windows per picture row
-_WORST = 24
+_WORST, _WORST_IN_ROW = 24, 4
 
 
 def write_report(
@@ -38,7 +38,9 @@ def write_report(
     _picture(folder / "curves.png", (10, 4), lambda figure: _curves(figure, epochs, dataset.actions.names))
     _picture(folder / "confusion.png", (5, 5), lambda figure: _confusion(figure, judgement, dataset.actions.names))
     _picture(folder / "timeline.png", (14, 6), lambda figure: _timeline(figure, judgement, dataset))
-    _picture(folder / "worst.png", (14, 10), lambda figure: _worst(figure, judgement, dataset, frames))
+    chosen = _worst_windows(judgement, apart=dataset.meta.fps / 4)
+    size = (14.0, 0.6 + 1.9 * -(-len(chosen) // _WORST_IN_ROW))
+    _picture(folder / "worst.png", size, lambda figure: _worst(figure, judgement, dataset, frames, chosen))
 
 
 def _picture(path: Path, size: tuple[float, float], draw: Callable[[Any], None]) -> None:
@@ -114,18 +116,24 @@ def _timeline(figure: Any, judgement: Judgement, dataset: Dataset) -> None:
     rows[-1].set_xlabel("validation window (dotted: another stretch)")
 
 
-def _worst(figure: Any, judgement: Judgement, dataset: Dataset, frames: int) -> None:
-    """The windows with the largest losses, the oldest frame left; of neighbours within a second only the worst."""
-    names = dataset.actions.names
+def _worst_windows(judgement: Judgement, apart: float) -> list[int]:
+    """Rows of the windows with the largest losses; of those less than `apart` frames from each other only the worst."""
     chosen: list[int] = []
     for row in np.argsort(-judgement.losses):
-        if all(abs(judgement.ends[row] - judgement.ends[other]) > dataset.meta.fps for other in chosen):
+        if all(abs(judgement.ends[row] - judgement.ends[other]) >= apart for other in chosen):
             chosen.append(int(row))
         if len(chosen) == _WORST:
             break
-    for axes in figure.subplots(4, _WORST // 4).ravel():
+    return chosen
+
+
+def _worst(figure: Any, judgement: Judgement, dataset: Dataset, frames: int, chosen: Sequence[int]) -> None:
+    """The chosen windows, the oldest frame left."""
+    names = dataset.actions.names
+    grid = figure.subplots(-(-len(chosen) // _WORST_IN_ROW), _WORST_IN_ROW, squeeze=False).ravel()
+    for axes in grid:
         axes.axis("off")
-    for row, axes in zip(chosen, figure.axes, strict=False):
+    for row, axes in zip(chosen, grid, strict=False):
         end = judgement.ends[row]
         window = np.empty((frames, *dataset.frame.shape), np.uint8)
         dataset.gather(np.arange(frames) * dataset.stride + end - (frames - 1) * dataset.stride, window)
@@ -133,6 +141,5 @@ def _worst(figure: Any, judgement: Judgement, dataset: Dataset, frames: int) -> 
         images = [image for frame in window for image in (frame, border)][:-1]
         axes.imshow(np.concatenate(images, axis=1).squeeze(), cmap="gray", vmin=0, vmax=255)
         truth, said = names[dataset.labels[end]], names[judgement.said[row]]
-        share = judgement.probabilities[row].max()
-        axes.set_title(f"{truth}, said {said} {share:.0%}\nframe {end}", fontsize="small")
+        axes.set_title(f"{truth}, said {said} {judgement.probabilities[row].max():.0%} (frame {end})", fontsize="small")
     figure.suptitle("the validation windows that it got most wrong: what the person played, what the policy said")
