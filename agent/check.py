@@ -48,20 +48,21 @@ def check_machine(spec: FrameSpec, fps: float, folder: Path) -> Iterator[Finding
 
     `spec` and `fps` are those of the recording that is to go into `folder`. Presses the right Ctrl key a few times.
     """
-    yield _found("session", _session)
-    yield _found("capture", lambda: _capture(spec, fps))
-    yield _found("windows", _windows)
-    yield _found("keyboard", _keyboard)
-    yield _found("disk", lambda: _disk(spec, fps, folder))
+    yield found("session", _session)
+    yield found("capture", lambda: _capture(spec, fps))
+    yield found("windows", _windows)
+    yield found("keyboard", _keyboard)
+    yield found("disk", lambda: _disk(spec, fps, folder))
     yield _processor()
 
 
-def _found(part: str, look: Callable[[], Finding]) -> Finding:
+def found(part: str, look: Callable[[], Finding]) -> Finding:
+    """What `look` finds; its error is a finding too, and what follows the last semicolon in it the remedy."""
     try:
         return look()
     except TwoframeError as error:
-        found, _, remedy = str(error).rpartition("; ")
-        return Finding(part, ok=False, found=found or str(error), remedy=remedy if found else "see README")
+        what, _, remedy = str(error).rpartition("; ")
+        return Finding(part, ok=False, found=what or str(error), remedy=remedy if what else "see README")
 
 
 def _session() -> Finding:

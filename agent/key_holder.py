@@ -21,6 +21,7 @@ from agent.key_holder_process import LONGEST_EXPIRY_S
 from agent.keys import key as key_named
 
 READY_TIMEOUT_S = 10.0
+HUNG_S = 1.0  # a process that has not read a word for so long while the loop went on
 _CLOSE_TIMEOUT_S = 1.0
 
 # -P and the path first: an agent.py where the user stands must not be taken for ours.
@@ -46,6 +47,8 @@ class KeyHolder:
         self._refused = False
         self._closing = False
         self._death = ""
+        self._hung = False
+        self._heard_ns = self._asked_ns = 0
         self._child_ns: int | None = None
         self._ready = threading.Event()  # or ended
         self._ended = threading.Event()
@@ -125,6 +128,10 @@ class KeyHolder:
         """False if nobody listens any more."""
         if self._ended.is_set():
             return False
+        if not self._is_heard():
+            self._hung = True
+            self._process.kill()  # which the watcher notices: it releases the keys
+            return False
         try:
             os.write(self._stdin.fileno(), word.encode())
         except BlockingIOError:
@@ -136,6 +143,15 @@ class KeyHolder:
                 raise
             return error.errno == errno.ENOSPC  # Windows: full; EINVAL is its broken pipe
         return True
+
+    def _is_heard(self) -> bool:
+        """Whether the process reads its words; on Linux, where a pipe tells what is unread."""
+        now_ns = time.perf_counter_ns()
+        was_away = now_ns - self._asked_ns > HUNG_S * 1e9 / 2  # it may be that all was asleep, not the process alone
+        self._asked_ns = now_ns
+        if was_away or not _unread(self._stdin.fileno()):
+            self._heard_ns = now_ns
+        return now_ns - self._heard_ns <= HUNG_S * 1e9
 
     def _wait_until_ready(self) -> None:
         begun_ns = time.perf_counter_ns()
@@ -165,6 +181,8 @@ class KeyHolder:
             status = self._process.wait()
             last_words = complained.read().decode("utf-8", "replace").strip().splitlines()
         reason = last_words[-1] if last_words else f"key holder: found it ended with status {status}"
+        if self._hung:
+            reason = f"key holder: found it hung for {HUNG_S:g} s, expected it to read its words"
         was_ready = self._child_ns is not None
         if was_ready and not (self._closing and status == 0):
             try:
@@ -187,6 +205,16 @@ def _own_group() -> dict[str, Any]:
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
     assert pipe is not None  # asked for above
     return pipe
+
+
+def _unread(pipe: int) -> int:
+    """The bytes written to `pipe` that nobody has read yet."""
+    if sys.platform != "linux":
+        return 0
+    import fcntl
+    import termios
+
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 def _never_block(pipe: int) -> None:

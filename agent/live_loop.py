@@ -1,90 +1,40 @@
 """The live loop: grab, prepare, encode once, decide, hold, wait; and stop pressing whenever it should."""
 
+import gc
 import time
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from agent.errors import TwoframeError
-from agent.frames import Box, RollingFrames
+from agent.control import Control
+from agent.frames import Box, Image, RollingFrames, prepare
 from agent.pacing import Pacer
 from agent.policy import Policy
+from agent.rollout import Rollout
+from agent.rollout_recording import RolloutRecording
 from agent.screen import Screen
 from agent.switches import Switches
 from agent.window import Target
 
-STAGES = ("grab", "prepare", "model", "hold")
-_CHUNK = 4096
+_NOTHING: frozenset[str] = frozenset()
+_SLOW_AFTER = 30  # decisions, before it is said that this machine cannot hold the rate
+_STALLED_AFTER = 10  # or frames that follow none
 
 
-class Holder(Protocol):
-    """Who presses: the key holder, or nobody (`--shadow`)."""
+class Watcher(Protocol):
+    """Who is shown what the model sees (`--preview`)."""
 
-    def hold(self, keys: Collection[str], expiry_s: float = 0.2) -> None: ...
-
-    def release(self) -> None: ...
-
-
-class NoHolder:
-    """Presses nothing."""
-
-    def hold(self, keys: Collection[str], expiry_s: float = 0.2) -> None:
-        pass
-
-    def release(self) -> None:
-        pass
-
-
-@dataclass(slots=True)
-class Rollout:
-    """What a rollout measured: one row per decision in `stages_ns` (n, 4) and `spacing_ns` (n,)."""
-
-    actions: int
-    decisions: int = 0
-    action: int | None = None
-    probability: float = 0.0
-    paused_for: str | None = "starting"
-    pauses: int = 0
-    stalls: int = 0
-    counts: npt.NDArray[np.int64] = field(init=False)
-    _stages_ns: npt.NDArray[np.int64] = field(init=False)
-    _spacing_ns: npt.NDArray[np.int64] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.counts = np.zeros(self.actions, np.int64)
-        self._stages_ns = np.empty((_CHUNK, len(STAGES)), np.int64)
-        self._spacing_ns = np.empty(_CHUNK, np.int64)
-
-    @property
-    def stages_ns(self) -> npt.NDArray[np.int64]:
-        return self._stages_ns[: self.decisions]
-
-    @property
-    def spacing_ns(self) -> npt.NDArray[np.int64]:
-        return self._spacing_ns[: self.decisions]
-
-    def decided(self, action: int, probability: float, times_ns: tuple[int, ...], spacing_ns: int) -> None:
-        """`times_ns` are the instants at the stages' borders, one more than there are stages."""
-        n = self.decisions
-        if n == len(self._spacing_ns):
-            self._stages_ns = np.concatenate([self._stages_ns, np.empty_like(self._stages_ns)])
-            self._spacing_ns = np.concatenate([self._spacing_ns, np.empty_like(self._spacing_ns)])
-        for stage in range(len(STAGES)):
-            self._stages_ns[n, stage] = times_ns[stage + 1] - times_ns[stage]
-        self._spacing_ns[n] = spacing_ns
-        self.decisions = n + 1
-        self.counts[action] += 1
-        self.action, self.probability = action, probability
+    def show(self, frame: Image, probabilities: npt.NDArray[np.float32], *, follows: bool) -> None: ...
 
 
 class LiveLoop:
     """Plays until `switches.ended`, the window closes, or `duration_s` have passed.
 
-    Keys are held only while the game has the focus, nobody paused or took over, and the buffer is full of
-    frames that follow each other as in training.
+    Keys are held only while the game has the focus, the agent has the keys, nobody paused, and the buffer is full of
+    frames that follow each other as in training. While the person has the keys it decides on, but presses nothing:
+    the buffer goes on when they come back. `say` gets what deserves a line, `check` raises what ended a thread.
     """
 
     def __init__(
@@ -92,25 +42,32 @@ class LiveLoop:
         target: Target,
         screen: Screen,
         policy: Policy,
-        holder: Holder,
+        control: Control,
         pacer: Pacer,
         switches: Switches,
         rollout: Rollout,
         say: Callable[[str], None],
-        listener_error: Callable[[], TwoframeError | None],
+        check: Callable[[], None],
+        *,
+        recording: RolloutRecording | None = None,
+        watcher: Watcher | None = None,
+        shadow: bool = False,
     ) -> None:
         self._target = target
         self._screen = screen
         self._policy = policy
-        self._holder = holder
+        self._control = control
         self._pacer = pacer
         self._switches = switches
         self._rollout = rollout
         self._say = say
-        self._listener_error = listener_error
+        self._check = check
+        self._recording = recording
+        self._watcher = watcher
+        self._shadow = shadow
         self._frames = RollingFrames(policy.meta.frames, policy.meta.feature_size)
         self._keys = [action.keys for action in policy.meta.actions.actions]
-        self._held: frozenset[str] = frozenset()
+        self._held = _NOTHING
         self._captured_ns = 0
 
     def run(self, duration_s: float | None) -> None:
@@ -120,62 +77,113 @@ class LiveLoop:
         try:
             while not self._switches.ended and (end_ns is None or time.perf_counter_ns() < end_ns):
                 self._pacer.wait(between=self._hold_on)
+                looked_ns = time.perf_counter_ns()
                 view = self._target.look()
                 self._switches.focused = view.state == "focused"
                 if view.state == "closed":
                     self._say("the window was closed: play ends here")
                     break
-                if reason := self._reason_to_pause(view.state):
-                    self._pause(reason)
-                elif not self._screen.holds(view.box):
-                    self._pause("the window is partly off the screen")
+                if reason := self._reason_to_pause(view.state, view.box):
+                    self._pause(reason, looked_ns)
                 else:
-                    self._tick(view.box)
-                if error := self._listener_error():
-                    raise error
+                    self._tick(view.box, looked_ns)
+                self._check()
+                gc.collect(0)  # looking at the window leaves circles: 6 us now, or memory that grows all the time
+            looked_ns = time.perf_counter_ns()
+            if self._recording and self._target.look().state == "focused":
+                self._recording.confirm(looked_ns)
         finally:
-            self._holder.release()
+            self._control.release()
 
-    def _tick(self, box: Box) -> None:
-        rollout, policy, frames = self._rollout, self._policy, self._frames
-        if rollout.paused_for:
-            self._say("playing")
-            rollout.paused_for = None
+    def _tick(self, box: Box, looked_ns: int) -> None:
+        meta, frames = self._policy.meta, self._frames
+        if self._recording:
+            self._recording.confirm(looked_ns)  # this look found the game focused still
+        self._tell_who_plays()
+
         begun_ns = time.perf_counter_ns()
-        spacing_ns, self._captured_ns = begun_ns - self._captured_ns, begun_ns
-        if frames.newest is not None and spacing_ns > 2 * policy.meta.spacing.median_ns:
-            rollout.stalls += 1
-            frames.clear()  # the older frame is no neighbour of this one
+        spacing_ns = self._spacing(begun_ns)
+        who = self._control.who(begun_ns)
+        down = self._control.down if self._shadow else _NOTHING
         image = self._screen.grab(box)
         grabbed_ns = time.perf_counter_ns()
-        frame = policy.meta.prepare(image)
+        recorded = prepare(image, meta.recorded)
+        frame = prepare(recorded, meta.frame)
         prepared_ns = time.perf_counter_ns()
-        features, probabilities = policy.step(frame, frames.features)
+        features, probabilities = self._policy.step(frame, frames.features)
         frames.push(frame, features)
         action = int(probabilities.argmax())
         decided_ns = time.perf_counter_ns()
-        self._held = self._keys[action] if frames.is_full else frozenset()
-        self._holder.hold(self._held)
+        self._held = self._keys[action] if frames.is_full else _NOTHING
+        self._control.hold(self._held)
+        held_ns = time.perf_counter_ns()
+
+        if self._recording:
+            self._recording.frame(recorded, begun_ns, probabilities, who)
+        if self._watcher:
+            self._watcher.show(frame, probabilities, follows=spacing_ns is not None)
         if frames.is_full:
-            times_ns = (begun_ns, grabbed_ns, prepared_ns, decided_ns, time.perf_counter_ns())
-            rollout.decided(action, float(probabilities[action]), times_ns, spacing_ns)
+            times_ns = (begun_ns, grabbed_ns, prepared_ns, decided_ns, held_ns)
+            self._count(action, float(probabilities[action]), times_ns, spacing_ns)
+            if self._shadow:
+                self._rollout.agreement.seen(action, meta.actions.action_of(down))
+
+    def _spacing(self, begun_ns: int) -> int | None:
+        """The time since the frame before, None if there is none; forgets the frames that this one does not follow."""
+        spacing_ns, self._captured_ns = begun_ns - self._captured_ns, begun_ns
+        if self._frames.newest is None:
+            return None
+        if spacing_ns > 2 * self._policy.meta.spacing.median_ns:
+            self._rollout.stalled(spacing_ns)
+            self._forget()
+            if self._rollout.stalls == _STALLED_AFTER > self._rollout.decisions:
+                self._say_too_slow(spacing_ns)
+            return None
+        return spacing_ns
+
+    def _count(self, action: int, probability: float, times_ns: tuple[int, ...], spacing_ns: int | None) -> None:
+        rollout = self._rollout
+        rollout.decided(action, probability, times_ns, spacing_ns)
+        if rollout.decisions == _SLOW_AFTER:
+            latency_ns = int(np.median(rollout.stages_ns.sum(axis=1)))
+            if latency_ns > self._pacer.period_ns:
+                self._say_too_slow(latency_ns)
+
+    def _say_too_slow(self, took_ns: int) -> None:
+        self._say(
+            f"warning: a frame and its decision take {took_ns / 1e6:.0f} ms here, longer than the "
+            f"{self._pacer.period_ns / 1e6:.0f} ms from frame to frame: it will not play as it learned"
+        )
+
+    def _tell_who_plays(self) -> None:
+        if self._rollout.resume():
+            self._say("watching" if self._shadow else "playing")
+        persons = self._control.is_persons(time.perf_counter_ns()) and not self._shadow
+        if persons != self._rollout.person_plays:
+            self._rollout.person_plays = persons
+            self._rollout.takeovers += persons
+            self._say("you have the keys" if persons else "the agent has the keys again")
 
     def _hold_on(self) -> None:
         """Between ticks of a slow rate: what is held has not expired yet."""
-        self._holder.hold(self._held)
+        self._control.hold(self._held)
 
-    def _reason_to_pause(self, state: str) -> str | None:
+    def _reason_to_pause(self, state: str, box: Box) -> str | None:
         if state != "focused":
             return f"the window is {state}"
         if self._switches.paused:
             return "paused by hotkey"
-        return "taken over by the person" if self._switches.taken_over else None
+        return None if self._screen.holds(box) else "the window is partly off the screen"
 
-    def _pause(self, reason: str) -> None:
-        self._held = frozenset()
-        self._holder.release()
-        if self._rollout.paused_for != reason:
+    def _pause(self, reason: str, looked_ns: int) -> None:
+        self._held = _NOTHING
+        self._control.release()
+        if self._recording:
+            self._recording.discard(looked_ns)
+        if self._rollout.pause(reason):
             self._say(f"no key is held: {reason}")
-            self._rollout.pauses += 1
-        self._rollout.paused_for = reason
+        self._forget()
+
+    def _forget(self) -> None:
         self._frames.clear()
+        self._rollout.agreement.broken_off()

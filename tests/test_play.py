@@ -1,6 +1,7 @@
 """`play` as a user runs it: a trained policy, a real window, real keys, and none of them down afterwards."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -11,47 +12,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import ROOT, Start, wait_for, without_display
-from recordings import meta, write_recording
+from played import KEYS, ended, keys_down, trained_policy
 
 from agent.policy import Policy
 from demo.display import VirtualDisplay
 
-KEYS = {"a": 38, "w": 25, "d": 40}
-
 
 @pytest.fixture(scope="session")
 def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A policy that was really trained: the side of a bright bar says which key to hold."""
-    place = tmp_path_factory.mktemp("policy")
-    random = np.random.default_rng(0)
-    columns = np.repeat(random.permutation(np.tile([2, 15, 28], 40)), 6)
-    frames = np.zeros((len(columns), 24, 32, 1), np.uint8)
-    for frame, column in zip(frames, columns, strict=True):
-        frame[:, column - 2 : column + 3] = 200
-    keys = [{2: "a", 15: "w", 28: "d"}[int(column)] for column in columns]
-    described = meta(size=(32, 24), fps=30.0)
-    write_recording(place / "recording", list(frames), keys, described=described)
-    done = subprocess.run(
-        [sys.executable, "-m", "train", place / "recording", "--out", place / "policy", "--epochs", "3"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return place / "policy"
-
-
-def keys_down(display: VirtualDisplay) -> set[str]:
-    """Asked of the X server."""
-    with display.connection() as connection:
-        keymap = connection.query_keymap()
-    return {key for key, code in KEYS.items() if keymap[code // 8] >> (code % 8) & 1}
-
-
-def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=15)
-    return process.returncode, out, err
+    return trained_policy(tmp_path_factory.getbasetemp() / "trained")
 
 
 def test_it_holds_a_key_while_it_plays_and_none_when_its_time_is_over(
@@ -90,6 +59,22 @@ def test_a_stopped_player_holds_nothing(start: Start, counter: Path, display: Vi
     wait_for(lambda: keys_down(display), "a held key")
     process.send_signal(signal.SIGSTOP)
     time.sleep(0.3)
+    assert keys_down(display) == set()
+
+
+def test_a_key_holder_that_hangs_is_ended_and_its_keys_are_up(
+    start: Start, counter: Path, display: VirtualDisplay, policy: Path
+) -> None:
+    process = start("agent", policy, "--window", "Counter")
+    wait_for(lambda: keys_down(display), "a held key")
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    holder = next(int(child) for child in children if "key_holder" in Path(f"/proc/{child}/cmdline").read_text())
+    os.kill(holder, signal.SIGSTOP)
+    status, _, err = ended(process)
+    assert status == 1
+    assert err == (
+        "error: key holder: found it hung for 1 s, expected it to read its words; its keys are released, play again\n"
+    )
     assert keys_down(display) == set()
 
 

@@ -73,6 +73,17 @@ def test_a_label_shift_takes_later_keys_and_never_those_behind_a_gap(tmp_path: P
     assert dataset.is_target.tolist() == ([True] * 8 + [False] * 2) * 2
 
 
+def test_a_shifted_label_is_the_persons_too(tmp_path: Path) -> None:
+    with RecordingWriter(tmp_path / "rec", meta(source="rollout"), extras=["control"]) as writer:
+        for t, key in enumerate("awd" * 10):
+            writer.key_event(t * PERIOD_NS, key, down=True)
+            writer.append(np.zeros((12, 16, 1), np.uint8), t * PERIOD_NS, control=np.array(10 <= t < 25, np.uint8))
+            writer.key_event(t * PERIOD_NS + 1, key, down=False)
+    dataset = opened(tmp_path / "rec", room=tmp_path, shift_ms=100.0)
+    assert np.flatnonzero(dataset.is_target).tolist() == list(range(10, 23))
+    assert (dataset.is_correction == dataset.is_target).all()
+
+
 def test_only_what_a_person_did_is_learned(tmp_path: Path) -> None:
     with RecordingWriter(tmp_path / "rec", meta(source="rollout"), extras=["control"]) as writer:
         for t, key in enumerate("awd" * 10):

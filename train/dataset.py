@@ -174,7 +174,8 @@ def _labels(
     last = np.searchsorted(stretch, stretch, side="right") - 1
     is_target = times_ns <= recording.captured_ns[last]
     if recording.control is not None:
-        is_target &= recording.control == PERSON
+        shown = np.searchsorted(recording.captured_ns, times_ns, side="right") - 1
+        is_target &= (recording.control == PERSON) & (recording.control[shown] == PERSON)
     return labels, is_target
 
 
