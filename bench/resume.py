@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.drives import drive
+from bench.closed_loop.car3 import GAME
+from bench.closed_loop.lockstep_record import record
 from bench.table import Bench, bench_options, show
 from train.checkpoint import CHECKPOINT_FILE
 
@@ -70,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     rng = random.Random(0)
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as room:
-        recording = drive(Path(room) / "drive", frames, size=(96, 72))
+        recording = record(GAME, Path(room) / "drive", frames / GAME.record_fps, disturbed=True, size="96x72")
         common = ["--epochs", str(epochs), "--patience", str(epochs)]
         for name, extra in (("as it comes", []), ("--deterministic", ["--deterministic"])):
             found: dict[str, list[tuple[float, bytes]]] = {"uninterrupted": [], "killed and resumed": []}

@@ -21,7 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.drives import drive
+from bench.closed_loop.car3 import GAME
+from bench.closed_loop.lockstep_record import record
 from bench.table import Bench, bench_options, show_all
 from train.batches import Augmentation, Batch, Batches, ahead
 from train.course import Course
@@ -32,7 +33,7 @@ from train.options import TrainOptions
 from train.quiet import quieten_tensorflow
 
 BATCH = 32
-RUN = 9  # 8 windows of two frames for 9 encodings: train's default
+RUN = TrainOptions((Path("any"),), Path("any")).run
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +239,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     quieten_tensorflow()
     with tempfile.TemporaryDirectory() as room:
         print(f"recording {scale.frames} frames of the scripted driver ...", flush=True)
-        drive(Path(room) / "drive", scale.frames)
+        record(GAME, Path(room) / "drive", scale.frames / GAME.record_fps, disturbed=True, size="160x120")
         lesson = prepare_lesson(TrainOptions((Path(room) / "drive",), Path(room) / "policy"), Path(room))
         rows = [row for encoder in ("alexnet", "compact") for row in speed(encoder, lesson, scale)]
         shares = step_share(lesson, 2 if options.quick else 5)

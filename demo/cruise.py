@@ -72,7 +72,20 @@ class SteeringPush:
         self._strength_rad = float(self._random.choice([-1, 1]) * self._random.uniform(*PUSH_RAD))
 
 
-class CruiseControl(gym.Wrapper[Any, Any, Any, Any]):
+class DrawnOnce(gym.Wrapper[Any, Any, Any, Any]):
+    """`CarRacing-v3` (`rgb_array`) whose picture is what `step` drew for its observation."""
+
+    def render(self) -> Any:
+        """At the size of the window: (400, 600, 3) uint8.
+
+        Drawing the scene is the costly part (7 ms); the game's own `render` would draw it a second time.
+        """
+        size = (car_racing.VIDEO_W, car_racing.VIDEO_H)
+        scaled = pygame.transform.smoothscale(self.unwrapped.surf, size)  # type: ignore[attr-defined]
+        return pygame.surfarray.array3d(scaled).swapaxes(0, 1)
+
+
+class CruiseControl(DrawnOnce):
     """`CarRacing-v3` (continuous, `rgb_array`) with the actions of `Steer`; `disturbed` pushes the steering."""
 
     def __init__(self, env: gym.Env[Any, Any], *, disturbed: bool = False) -> None:
@@ -96,15 +109,6 @@ class CruiseControl(gym.Wrapper[Any, Any, Any, Any]):
         gas, brake = self._pedals(side)
         wheels_rad = float(np.clip(self._steering_rad + push_rad, -1, 1))
         return self.env.step(np.array([wheels_rad, gas, brake], np.float32))
-
-    def render(self) -> Any:
-        """What `step` drew for its observation, at the size of the window: (400, 600, 3) uint8.
-
-        Drawing the scene is the costly part (7 ms); the game's own `render` would draw it a second time.
-        """
-        size = (car_racing.VIDEO_W, car_racing.VIDEO_H)
-        scaled = pygame.transform.smoothscale(self.unwrapped.surf, size)  # type: ignore[attr-defined]
-        return pygame.surfarray.array3d(scaled).swapaxes(0, 1)
 
     def _turn_wheels(self, side: int) -> None:
         goal_rad = side * STEERING_MAX_RAD

@@ -5,8 +5,9 @@ points where it should. So does this: one look-ahead point, one angle, two thres
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 LOOK_AHEAD = 26.0  # in the game's units; the screen shows 37 ahead of the car and 31 to each side
@@ -25,10 +26,16 @@ class Sight:
 
 
 class RoadSight:
-    """Looks at the road of a `CarRacing`, given without its wrappers."""
+    """Looks so far ahead on the road of a `CarRacing`, given without its wrappers.
 
-    def __init__(self, racing: Any) -> None:
+    `later_s` is how much later (simulated seconds) the driver's hands will do what it decides: it looks from where the
+    car will be then.
+    """
+
+    def __init__(self, racing: Any, look_ahead: float = LOOK_AHEAD, later_s: float = 0.0) -> None:
         self._racing = racing
+        self._look_ahead = look_ahead
+        self._later_s = later_s
         self._track: Any = None
         self._points: list[tuple[float, float]] = []  # the middle of the road
         self._nearest = 0
@@ -39,7 +46,7 @@ class RoadSight:
             self._points = [(x, y) for _, _, x, y in self._track]
             self._nearest = 0
         hull = self._racing.car.hull
-        x, y = hull.position
+        x, y = hull.position + self._later_s * hull.linearVelocity
 
         def distance(i: int) -> float:
             point = self._points[i % len(self._points)]
@@ -48,18 +55,25 @@ class RoadSight:
         # Only from near where the car was: elsewhere the road may come close to itself.
         self._nearest = min(range(self._nearest - 6, self._nearest + 12), key=distance) % len(self._points)
         ahead = next(
-            (i for i in range(self._nearest, self._nearest + 12) if distance(i) >= LOOK_AHEAD), self._nearest + 12
+            (i for i in range(self._nearest, self._nearest + 12) if distance(i) >= self._look_ahead), self._nearest + 12
         )
         point = self._points[ahead % len(self._points)]
         right, forward = hull.GetLocalVector((point[0] - x, point[1] - y))
         return Sight(math.atan2(right, forward), -hull.angularVelocity)
 
+    def turn_ahead_rad(self, tiles: Sequence[int]) -> float:
+        """How sharply the road turns at most over two spans of tiles, seen from where the last look was."""
+        headings = [self._track[(self._nearest + tile) % len(self._track)][1] for tile in tiles]
+        turns = [math.remainder(after - before, math.tau) for before, after in pairwise(headings)]
+        return max(abs(one + other) for one, other in pairwise(turns))
+
 
 class ScriptedDriver:
     """Holds `a`, `w` or `d`; decides at most 15 times a second, and changes its mind about twice."""
 
-    def __init__(self, look: Callable[[], Sight], fps: float) -> None:
+    def __init__(self, look: Callable[[], Sight], fps: float, anticipation_s: float = ANTICIPATION_S) -> None:
         self._look = look
+        self._anticipation_s = anticipation_s
         self._ticks_per_decision = math.ceil(fps / DECISIONS_HZ)
         self._ticks = 0
         self._side = 0
@@ -71,6 +85,6 @@ class ScriptedDriver:
         return frozenset({-1: "a", 0: "w", 1: "d"}[self._side])
 
     def _decide(self, sight: Sight) -> None:
-        off_rad = sight.bearing_rad - sight.turning_rad_s * ANTICIPATION_S
+        off_rad = sight.bearing_rad - sight.turning_rad_s * self._anticipation_s
         if self._side * off_rad < END_TURN_RAD:  # always so when going straight
             self._side = 0 if abs(off_rad) < START_TURN_RAD else int(math.copysign(1, off_rad))

@@ -5,27 +5,23 @@ d (right): cruise control keeps the speed, and time stands still while no key is
 runs to its end whatever is held.
 """
 
-import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import gymnasium as gym
-import pygame
 import tyro
 
 from agent.errors import TwoframeError, UsageError, run_command
 from agent.recording_writer import require_new_folder
-from agent.signals import ending_signals
 from demo.cruise import CruiseControl, steering
 from demo.driver import RoadSight, ScriptedDriver
-from demo.hands import Hands, open_player_emitter
 from demo.lap_game import Controls, LapGame
+from demo.lap_window import open_display, play_laps
 from demo.laps import Lap, LapsFile
-from demo.players import START_KEY, Nobody, Player, RandomPlayer
+from demo.players import Nobody, Player, RandomPlayer
 
 TITLE = "CarRacing"
 SIZE = (600, 400)  # width, height of the window
@@ -75,20 +71,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(options: GameOptions) -> int:
     """Until the last lap has ended, the window is closed, or a signal comes. Raises `TwoframeError`."""
     seeds = options.seeds or tuple(range(options.first_seed, options.first_seed + options.laps))
-    with ExitStack() as stack:
-        _open_display()
-        stack.callback(pygame.quit)
+    with open_display(TITLE):
         if options.video is not None:
             _make_folder(options.video)
         racing = gym.make(
             ENVIRONMENT, render_mode="rgb_array", max_episode_steps=options.max_frames, disable_env_checker=True
         )
-        playing = stack.enter_context(ExitStack())  # ends with the last lap, while the window is still there
-
-        def end() -> None:
-            playing.close()
-            _quit()
-
         game = LapGame(
             CruiseControl(racing, disturbed=options.disturb),
             Controls(KEYS, steering),
@@ -96,16 +84,9 @@ def run(options: GameOptions) -> int:
             LapsFile(options.laps_file),
             fps=options.fps,
             on_lap=_report(len(seeds)),
-            on_end=end,
             video=options.video,
         )
-        stack.callback(game.close)
-        if (player := _player(options, racing)) is not None:
-            emitter = open_player_emitter((*KEYS, START_KEY))
-            hands = playing.enter_context(Hands(emitter, _window_id, pygame.key.get_focused))
-            game.turn = lambda running: hands.hold(player.keys(running=running))
-        stack.enter_context(ending_signals(_quit))
-        _play(game, options.fps)
+        play_laps(game, _player(options, racing))
     return 0
 
 
@@ -116,38 +97,12 @@ def _checked(options: GameOptions) -> GameOptions:
     return options
 
 
-def _open_display() -> None:
-    """Raises `TwoframeError` if there is none."""
-    if sys.platform == "linux":
-        # SDL would take Wayland, where no program can press keys; or, without any display, draw where nobody sees it.
-        os.environ["SDL_VIDEODRIVER"] = "x11"
-    # With acceleration SDL opens the window, closes it and opens another: whoever waits for it might get the first.
-    os.environ["SDL_FRAMEBUFFER_ACCELERATION"] = "0"
-    try:
-        pygame.display.init()
-    except pygame.error as error:
-        raise TwoframeError(f"display: found none ({error}), expected a screen to open a window on") from None
-    pygame.display.set_caption(TITLE)
-
-
 def _make_folder(folder: Path) -> None:
     require_new_folder(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise TwoframeError(f"{folder}: found {error.strerror or error}, expected a place for the videos") from None
-
-
-def _window_id() -> int | None:
-    """The game's window as the system numbers it, now: `play` opens it, and a resize may open it anew."""
-    window = pygame.display.get_wm_info().get("window")
-    return window if isinstance(window, int) else None
-
-
-def _play(game: LapGame, fps: int) -> None:
-    from gymnasium.utils.play import play  # imports matplotlib, and takes a second
-
-    play(game, fps=fps, keys_to_action=game.controls.codes(), noop=0)
 
 
 def _player(options: GameOptions, racing: gym.Env[Any, Any]) -> Player | None:
@@ -168,11 +123,6 @@ def _report(count: int) -> Callable[[Lap], None]:
         print(f"lap {done} of {count}, track {lap.seed}: {lap.score:.0f} in {lap.frames} frames{late}", flush=True)
 
     return report
-
-
-def _quit() -> None:
-    if pygame.display.get_init():  # a signal may come when the window has just gone
-        pygame.event.post(pygame.event.Event(pygame.QUIT))
 
 
 if __name__ == "__main__":

@@ -5,16 +5,22 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, SupportsFloat
+from typing import Any, Protocol, SupportsFloat
 
 import gymnasium as gym
 import pygame
 
-from demo.laps import Lap, LapsFile
+from demo.laps import Lap
 from demo.players import START_KEY
 from demo.video import LapVideo
 
 Step = tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]
+
+
+class LapLog(Protocol):
+    """Takes each lap that has ended."""
+
+    def append(self, lap: Lap) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +57,9 @@ class Controls:
 class LapGame(gym.Wrapper[Any, Any, Any, Any]):
     """Plays `seeds` one after the other, one lap each, and writes each lap down when it ends.
 
-    Time passes while a key is held, or from Return to the end of the lap; else it stands still. `turn` is called
-    in every tick with whether time passes, before the picture is shown: a player in this process acts there.
+    Time passes while a key is held, or from Return to the end of the lap; else it stands still. With
+    `started_by_return` only Return starts it, once for all laps: for a game where no key is a move, too. `turn` is
+    called in every tick with whether time passes, before the picture is shown: a player in this process acts there.
     `on_end` is called after the last lap.
     """
 
@@ -61,23 +68,24 @@ class LapGame(gym.Wrapper[Any, Any, Any, Any]):
         env: gym.Env[Any, Any],
         controls: Controls,
         seeds: Sequence[int],
-        laps: LapsFile,
+        laps: LapLog,
         *,
         fps: float,
         on_lap: Callable[[Lap], None],
-        on_end: Callable[[], None],
+        started_by_return: bool = False,
         video: Path | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         super().__init__(env)
         self.action_space = gym.spaces.Discrete(controls.count)
         self.turn: Callable[[bool], None] = lambda running: None
+        self.on_end: Callable[[], None] = lambda: None
+        self.fps = fps
         self.controls = controls
         self._seeds = list(seeds)
         self._laps = laps
-        self._fps = fps
         self._on_lap = on_lap
-        self._on_end = on_end
+        self._started_by_return = started_by_return
         self._video_folder = video
         self._clock = clock
         self._done = 0
@@ -95,7 +103,7 @@ class LapGame(gym.Wrapper[Any, Any, Any, Any]):
             lap = Lap(self._seeds[self._done])
             self._begun = super().reset(seed=lap.seed, options=options)
             self._lap = lap
-            self._started = False
+            self._started &= self._started_by_return
             self._held = frozenset()
             self._ticked_s = self._picture = None
         return self._begun
@@ -105,7 +113,7 @@ class LapGame(gym.Wrapper[Any, Any, Any, Any]):
         held = self.controls.held(action)
         self._started |= START_KEY in held
         held -= {START_KEY}
-        running = self._started or bool(held)
+        running = self._started or (bool(held) and not self._started_by_return)
         self._count_tick(running)
         if not running:
             self.turn(False)
@@ -130,7 +138,7 @@ class LapGame(gym.Wrapper[Any, Any, Any, Any]):
 
     def _advance(self, lap: Lap, held: frozenset[str]) -> Step:
         if self._video_folder is not None and self._video is None:
-            self._video = LapVideo(self._video_folder / f"lap_{self._done + 1}.mp4", self.controls.keys, self._fps)
+            self._video = LapVideo(self._video_folder / f"lap_{self._done + 1}.mp4", self.controls.keys, self.fps)
         result = self.env.step(self.controls.action(held))
         _, reward, terminated, truncated, info = result
         lap.score += float(reward)
@@ -151,7 +159,7 @@ class LapGame(gym.Wrapper[Any, Any, Any, Any]):
         self._done += 1
         self._on_lap(lap)
         if self._done == len(self._seeds):
-            self._on_end()
+            self.on_end()
 
     def _count_tick(self, running: bool) -> None:
         """Ticks that follow each other while time passes make up the lap's seconds."""
@@ -159,7 +167,7 @@ class LapGame(gym.Wrapper[Any, Any, Any, Any]):
         if self._lap is not None and running and self._ticked_s is not None:
             spacing_s = now_s - self._ticked_s
             self._lap.seconds += spacing_s
-            self._lap.late_ticks += spacing_s > 1.5 / self._fps
+            self._lap.late_ticks += spacing_s > 1.5 / self.fps
         self._ticked_s = now_s if running else None
 
     def _close_video(self) -> None:

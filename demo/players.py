@@ -1,5 +1,6 @@
 """Who may play a demo game from inside its process: they choose keys, `Hands` press them."""
 
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -22,18 +23,18 @@ class Nobody:
 
 
 class RandomPlayer:
-    """Holds one key after the other, each for a moment; the same for a seed."""
+    """Holds one set of keys after the other, each for a moment; the same for a seed."""
 
-    def __init__(self, choice: tuple[str, ...], seed: int, fps: float) -> None:
-        self._choice = choice
+    def __init__(self, choice: Sequence[Collection[str]], seed: int, fps: float) -> None:
+        self._choice = [frozenset(keys) for keys in choice]
         self._random = np.random.default_rng(seed)
         self._fps = fps
         self._ticks_left = 0
-        self._key = choice[0]
+        self._keys = self._choice[0]
 
     def keys(self, *, running: bool) -> frozenset[str]:
         if self._ticks_left == 0:
-            self._key = str(self._random.choice(self._choice))
+            self._keys = self._choice[self._random.integers(len(self._choice))]
             self._ticks_left = round(self._random.uniform(*SPELL_S) * self._fps)
         self._ticks_left -= 1
-        return frozenset({self._key})
+        return self._keys

@@ -68,8 +68,9 @@ class TrainOptions:
     """Weights of the network as play runs it: int8 is small and quick, float32 exact, float16 between."""
     batch: Annotated[int, tyro.conf.arg(metavar="N")] = 64
     """Windows per step of the optimiser."""
-    run: Annotated[int, tyro.conf.arg(metavar="N")] = 9
-    """Consecutive frames that a batch takes together; each is encoded once for all windows that hold it."""
+    run: Annotated[int, tyro.conf.arg(metavar="N")] = 3
+    """Consecutive frames that a batch takes together; each is encoded once for all windows that hold it. More is
+    quicker, but then a batch has seen fewer places, and learns less from each window."""
     size: Annotated[str | None, tyro.conf.arg(metavar="WIDTHxHEIGHT")] = None
     """Smaller frames than recorded."""
     crop: Annotated[str | None, tyro.conf.arg(metavar="LEFT,TOP,WIDTH,HEIGHT")] = None

@@ -1,0 +1,109 @@
+"""Does it really play? `python -m bench.closed_loop [--games NAME...] [--train="FLAGS"]... [--quick] [--json FILE]`.
+
+Each game runs in a real window on a display of its own. A scripted player shows it with real keys while `collect`
+records, `train` learns from that once for each --train, and `play` plays the episodes (fixed seeds, none of them
+recorded) that the demonstrator, random keys and no keys play too. Normalised is 0 as random keys and 1 as the
+demonstrator. Valid is a game whose demonstrator is good and of whose ticks at most 1 % came late.
+
+What is made is kept in --out and taken from there the next time, so that variants are compared on the same data;
+remove a folder there to have it made anew (after a change of the code, say).
+"""
+
+import argparse
+import os
+import platform
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from agent.errors import TwoframeError, run_command
+from agent.json_files import write_json
+from bench.closed_loop.game import Game
+from bench.closed_loop.games import GAMES, game_named
+from bench.closed_loop.measure import FULL, QUICK, Workshop
+from bench.closed_loop.players import PLAYERS
+from bench.closed_loop.results import Row, plot, rows_of
+from bench.table import Bench, show
+from demo.display import VirtualDisplay
+
+DISPLAY = (1280, 800)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    def command() -> int:
+        return run(parsed(argv))
+
+    return run_command(command)
+
+
+def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.closed_loop", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="two short episodes and little of the rest")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures into this file too")
+    parser.add_argument("--games", nargs="+", metavar="NAME", default=list(GAMES), help=f"of {', '.join(GAMES)}")
+    parser.add_argument("--out", type=Path, default=Path("bench/out/closed_loop"), metavar="FOLDER")
+    parser.add_argument("--train", action="append", metavar='="FLAGS"', help="a variant; without it, no flags")
+    parser.add_argument("--reaction-ms", type=float, default=0.0, metavar="MS", help="the demonstrator's, e.g. 200")
+    parser.add_argument("--undisturbed", action="store_true", help="record games that do just what the keys say")
+    parser.add_argument("--players-only", action="store_true", help="no agent: is the demonstrator good enough?")
+    return parser.parse_args(argv)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Raises `TwoframeError`; what was made before is kept."""
+    games = [game_named(name) for name in options.games]
+    out: Path = options.out.resolve() / ("quick" if options.quick else "full")
+    out.mkdir(parents=True, exist_ok=True)
+    scale = QUICK if options.quick else FULL
+    rows: list[Row] = []
+    begun_s = time.monotonic()
+    with VirtualDisplay(DISPLAY) as display:
+        workshop = Workshop(out, display, scale, reaction_ms=options.reaction_ms, disturb=not options.undisturbed)
+        for game in games:
+            rows += measure(game, workshop, [] if options.players_only else options.train or [""])
+    conditions = {
+        "quick": options.quick,
+        "reaction_ms": options.reaction_ms,
+        "disturbed": not options.undisturbed,
+        "seeds": list(scale.seeds),
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
+        "minutes": (time.monotonic() - begun_s) / 60,
+    }
+    figures: dict[str, Any] = {"name": "closed_loop", **conditions, "rows": [row.to_json() for row in rows]}
+    write_json(out / "results.json", figures)
+    plot(rows, games, out / "results.png")
+    show(
+        Bench("closed_loop", f"{scale.episodes} episodes each", [row.for_table() for row in rows]),
+        argparse.Namespace(json=None),
+    )
+    if options.json:
+        try:
+            write_json(options.json, figures)
+        except OSError as error:
+            raise TwoframeError(f"{options.json}: found {error.strerror or error}, expected a place for it") from None
+    print(f"{conditions['minutes']:.1f} minutes; everything in {out}")
+    return 0 if all(row.valid for row in rows) or options.quick else 1
+
+
+def measure(game: Game, workshop: Workshop, variants: Sequence[str]) -> list[Row]:
+    """One game: every player's rollouts, and for each variant of the training an agent's."""
+    players = {name: workshop.rollout(game, name) for name in PLAYERS}
+    agents: dict[str, dict[str, Any]] = {}
+    train_s: dict[str, float] = {}
+    record_s = 0.0
+    if variants:
+        recording, recorded = workshop.recording(game)
+        record_s = recorded["seconds"]
+        for flags in variants:
+            policy, trained = workshop.policy(game, recording, flags)
+            train_s[flags] = trained["seconds"]
+            agents[flags] = workshop.rollout(game, flags, policy)
+    return rows_of(game, players, agents, record_s=record_s, train_s=train_s)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

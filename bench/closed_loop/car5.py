@@ -1,0 +1,89 @@
+"""CarRacing as Gymnasium has it, five discrete actions: W gas, S brake, A and D steer, one at a time.
+
+The speed must be told from two frames: the bar that shows it also shows the steering, and is cropped.
+"""
+
+import math
+from typing import Any
+
+import gymnasium as gym
+
+from bench.closed_loop.game import Disturbed, Env, Game
+from demo.cruise import STEP_S, DrawnOnce
+from demo.driver import DECISIONS_HZ, RoadSight
+from demo.game import CROP, ENVIRONMENT, TITLE
+
+FPS = 30
+
+LOOK_AHEAD = 23.0  # in the game's units
+ANTICIPATION_S = 0.1
+START_TURN_RAD = 0.18
+END_TURN_RAD = 0.063
+STRAIGHT_SPEED = 70.0
+TURN_SPEED = 57.0
+SHARP_RAD = 0.8  # the road turns by that within what can be seen
+ENOUGH, MORE = 2.0, 5.0  # gas below the wanted speed by the one, brake above it by the other
+TILES_AHEAD = (0, 4, 8, 12, 16)
+
+
+class Driver:
+    """Steers first, else keeps the speed. Holds `a` or `d` until the car points where it should."""
+
+    def __init__(self, racing: Any, fps: float, reaction_s: float) -> None:
+        later_s = reaction_s * fps * STEP_S
+        self._racing = racing
+        self._look = RoadSight(racing, LOOK_AHEAD, later_s)
+        self._anticipation_s = ANTICIPATION_S + later_s
+        self._ticks_per_decision = math.ceil(fps / DECISIONS_HZ)
+        self._ticks = 0
+        self._side = 0
+        self._pedal = 0
+
+    def keys(self, *, running: bool) -> frozenset[str]:
+        if self._ticks % self._ticks_per_decision == 0:
+            self._steer()
+            self._keep_speed()
+        self._ticks += 1
+        if self._side:
+            return frozenset("d" if self._side > 0 else "a")
+        return frozenset({-1: "s", 0: "", 1: "w"}[self._pedal])
+
+    def _steer(self) -> None:
+        sight = self._look()
+        off_rad = sight.bearing_rad - sight.turning_rad_s * self._anticipation_s
+        if self._side * off_rad < END_TURN_RAD:  # always so when going straight
+            self._side = 0 if abs(off_rad) < START_TURN_RAD else int(math.copysign(1, off_rad))
+
+    def _keep_speed(self) -> None:
+        speed = self._racing.car.hull.linearVelocity.length
+        wanted = TURN_SPEED if self._look.turn_ahead_rad(TILES_AHEAD) > SHARP_RAD else STRAIGHT_SPEED
+        if self._pedal == 0:
+            self._pedal = 1 if speed < wanted - ENOUGH else -1 if speed > wanted + MORE else 0
+        elif (self._pedal > 0 and speed > wanted) or (self._pedal < 0 and speed < wanted + ENOUGH):
+            self._pedal = 0
+
+
+def make(disturbed: bool, max_frames: int | None) -> Env:
+    racing = gym.make(
+        ENVIRONMENT, render_mode="rgb_array", continuous=False, max_episode_steps=max_frames, disable_env_checker=True
+    )
+    env: Env = DrawnOnce(racing)
+    return Disturbed(env, calm=(60, 160), spell=(2, 6)) if disturbed else env
+
+
+GAME = Game(
+    name="car5",
+    title=TITLE,
+    make=make,
+    demonstrator=Driver,
+    actions=("left=a", "right=d", "gas=w", "brake=s", "none="),
+    codes=(2, 1, 3, 4, 0),
+    fps=FPS,
+    record_fps=15,
+    size="160x120",
+    crop=",".join(map(str, CROP)),
+    record_s=480.0,
+    score="1000 for the whole track less 0.1 a frame",
+    bar=850.0,
+    max_frames=1000,
+)

@@ -1,0 +1,211 @@
+"""The quick search beside the live bench: `python -m bench.closed_loop.lockstep GAME PLAYER... [--delay-ms 20]`.
+
+The game, and a policy folder made by `train` (or scripted, random, none), take turns without a window: the same
+pixels, the same `prepare`, rolling frames and network as live, on the same seeds. What is decided on a picture takes
+effect whole frames later: the game shows a picture, reads the keys, and only then makes the next but one, so at
+least one frame, and one more for each that the delay spans.
+"""
+
+import argparse
+import math
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import gymnasium as gym
+import numpy as np
+
+from agent.errors import TwoframeError, run_command
+from agent.frames import Image, RollingFrames
+from agent.json_files import write_json
+from agent.policy import Policy
+from bench.closed_loop.game import Env, Game
+from bench.closed_loop.games import GAMES, game_named
+from bench.closed_loop.measure import PLAY_SEED
+from bench.closed_loop.players import PLAYERS, player_of
+from bench.table import Bench, show
+from demo.players import Player
+
+Decide = Callable[[Env], frozenset[str]]
+
+
+class OncePerFrame(gym.Wrapper[Any, Any, Any, Any]):
+    """Draws each frame once however often it is looked at, as the window does: drawing changes some games."""
+
+    def __init__(self, env: Env) -> None:
+        super().__init__(env)
+        self._picture: Any = None
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        self._picture = None
+        return super().reset(seed=seed, options=options)
+
+    def step(self, action: Any) -> Any:
+        self._picture = None
+        return self.env.step(action)
+
+    def render(self) -> Any:
+        if self._picture is None:
+            self._picture = self.env.render()
+        return self._picture
+
+
+def shown(env: Env, zoom: int) -> Image:
+    """The window's picture as it is grabbed: (H, W, 4) uint8 BGRA."""
+    rgb = cast(Any, env.render()).repeat(zoom, axis=0).repeat(zoom, axis=1)
+    return np.ascontiguousarray(np.concatenate([rgb[:, :, ::-1], np.full((*rgb.shape[:2], 1), 255, np.uint8)], axis=2))
+
+
+class Agent:
+    """A policy in lockstep: decides on every picture that `play` would take, each decision `delay` frames late."""
+
+    def __init__(self, policy: Policy, game: Game, delay_frames: int) -> None:
+        self._policy = policy
+        self._zoom = game.zoom
+        self._frames_per_decision = game.fps / policy.meta.fps
+        self._delay_frames = delay_frames
+        self._keys = [action.keys for action in policy.meta.actions.actions]
+        self.begin()
+
+    def begin(self) -> None:
+        """For a new episode."""
+        self._frames = RollingFrames(self._policy.meta.frames, self._policy.meta.feature_size)
+        self._under_way: list[tuple[int, frozenset[str]]] = []
+        self._held = frozenset[str]()
+        self._frame = 0
+        self._decisions = 0
+
+    def keys(self, env: Env) -> frozenset[str]:
+        """Those held in the next frame of the game."""
+        if self._frame >= self._decisions * self._frames_per_decision:
+            self._decide(shown(env, self._zoom))
+        while self._under_way and self._under_way[0][0] <= self._frame:
+            self._held = self._under_way.pop(0)[1]
+        self._frame += 1
+        return self._held
+
+    def _decide(self, image: Image) -> None:
+        frame = self._policy.meta.prepare(image)
+        while True:
+            features, probabilities = self._policy.step(frame, self._frames.features)
+            self._frames.push(frame, features.copy())
+            if self._frames.is_full:  # the first picture stood still long enough to fill them
+                break
+        delay = self._delay_frames if self._decisions else 0
+        self._under_way.append((self._frame + delay, self._keys[int(probabilities.argmax())]))
+        self._decisions += 1
+
+
+def delay_frames(game: Game, delay_ms: float) -> int:
+    """Frames of the game between a picture and the first that its decision makes a difference to."""
+    return 1 + math.floor(delay_ms * game.fps / 1000)
+
+
+def episode(game: Game, env: Env, seed: int, keys: Decide, *, drawn: bool) -> dict[str, Any]:
+    """One episode: its score, frames and key changes. `drawn`: every frame, for games that live on being drawn."""
+    controls = game.controls
+    env.reset(seed=seed)
+    score, frames, changes, held, over = 0.0, 0, 0, frozenset[str](), False
+    while not over:
+        now = keys(env)
+        changes += now != held
+        held = now
+        _, reward, terminated, truncated, _ = env.step(controls.action(held))
+        if drawn:
+            env.render()
+        score += float(reward)
+        frames += 1
+        over = terminated or truncated
+    return {"seed": seed, "return": round(score, 2), "frames": frames, "key_changes": changes}
+
+
+def played(
+    game: Game, player: str, seeds: Sequence[int], delay_ms: float, max_frames: int | None = None, **how: Any
+) -> list[dict[str, Any]]:
+    """The episodes of one player: a policy folder, or one of `PLAYERS`. `how` goes to `player_of`."""
+    env = OncePerFrame(game.make(False, max_frames or game.max_frames))
+    try:
+        agent = None
+        if player not in PLAYERS:
+            agent = Agent(Policy.load(Path(player), threads=1), game, delay_frames(game, delay_ms))
+        episodes = []
+        for seed in seeds:
+            decide: Decide
+            if agent is not None:
+                agent.begin()
+                decide = agent.keys
+            else:
+                decide = _asking(player_of(player, game, env.unwrapped, seed=seed, **how))
+            episodes.append(episode(game, env, seed, decide, drawn=game.drawn))
+        return episodes
+    finally:
+        env.close()
+
+
+def _asking(player: Player) -> Decide:
+    return lambda env: player.keys(running=True)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    def command() -> int:
+        return run(parsed(argv))
+
+    return run_command(command)
+
+
+def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.closed_loop.lockstep",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("game", metavar="GAME", help=f"one of {', '.join(GAMES)}")
+    parser.add_argument("players", nargs="+", metavar="PLAYER", help=f"a policy folder, or {', '.join(PLAYERS)}")
+    parser.add_argument("--seeds", nargs="+", type=int, default=list(range(PLAY_SEED, PLAY_SEED + 10)), metavar="SEED")
+    parser.add_argument("--delay-ms", type=float, default=15.0, help="of `play`: its latency and half a frame (15)")
+    parser.add_argument("--reaction-ms", type=float, default=0.0, help="of the scripted player")
+    parser.add_argument("--max-frames", type=int, help="cut episodes off after so many")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures into this file too")
+    return parser.parse_args(argv)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Raises `TwoframeError`."""
+    os.environ["SDL_VIDEODRIVER"] = "dummy"
+    game = game_named(options.game)
+    rows, figures = [], []
+    for player in options.players:
+        begun_s = time.monotonic()
+        how = {"reaction_s": options.reaction_ms / 1000} if player == "scripted" else {}
+        episodes = played(game, player, options.seeds, options.delay_ms, options.max_frames, **how)
+        seconds = time.monotonic() - begun_s
+        scores = [episode["return"] for episode in episodes]
+        frames = sum(episode["frames"] for episode in episodes)
+        row = {
+            "game": game.name,
+            "player": player,
+            "mean": f"{statistics.fmean(scores):.1f}",
+            "sd": f"{statistics.stdev(scores) if len(scores) > 1 else 0.0:.1f}",
+            "changes/s": f"{sum(episode['key_changes'] for episode in episodes) * game.fps / frames:.1f}",
+            "frames": frames,
+            "seconds": f"{seconds:.0f}",
+            "every score": " ".join(f"{score:.0f}" for score in scores),
+        }
+        rows.append(row)
+        figures.append({"game": game.name, "player": player, "seconds": seconds, "episodes": episodes})
+    late = delay_frames(game, options.delay_ms)
+    show(Bench("lockstep", f"decisions {late} frames late", rows), argparse.Namespace(json=None))
+    if options.json:
+        try:
+            write_json(options.json, {"name": "lockstep", "delay_frames": late, "rows": figures})
+        except OSError as error:
+            raise TwoframeError(f"{options.json}: found {error.strerror or error}, expected a place for it") from None
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,263 @@
+"""The bench of real play, without its windows: players like people, games like the live ones, honest rows."""
+
+import statistics
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+pytest.importorskip("ale_py", reason="pip install -e '.[bench]'")
+
+from bench.closed_loop.__main__ import main, parsed
+from bench.closed_loop.game import Disturbed, Opening
+from bench.closed_loop.games import GAMES
+from bench.closed_loop.lockstep import Agent, OncePerFrame, delay_frames, episode, played, shown
+from bench.closed_loop.measure import FULL, KEPT, QUICK, RECORD_SEED, keep, read_kept
+from bench.closed_loop.players import EachEpisode, Late, Starting, player_of
+from bench.closed_loop.pong import STEEP_DOWN, aims
+from bench.closed_loop.results import rows_of
+
+
+class Script:
+    """A player that holds these keys, tick by tick."""
+
+    def __init__(self, keys: str) -> None:
+        self._keys = iter(keys)
+
+    def keys(self, *, running: bool) -> frozenset[str]:
+        return frozenset(next(self._keys).strip())
+
+
+class Moment:
+    """A policy that chooses the action numbered like the brightness of the picture's middle, each picture once."""
+
+    class Meta:
+        frames = 2
+        feature_size = 1
+        fps = 15.0
+
+        def __init__(self, game: Any) -> None:
+            self.actions = game.action_set
+
+        def prepare(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+            return image[:1, :1, :1]
+
+    def __init__(self, game: Any) -> None:
+        self.meta = self.Meta(game)
+        self.seen: list[int] = []
+
+    def step(self, frame: Any, features: Any) -> tuple[Any, Any]:
+        self.seen.append(int(frame.item()))
+        return np.zeros((1, 1), np.float32), np.eye(len(self.meta.actions))[int(frame.item())]
+
+
+class Echo(gym.Env[Any, Any]):
+    """Remembers the actions that reach it."""
+
+    action_space = gym.spaces.Discrete(5)
+
+    def __init__(self) -> None:
+        self.done: list[int] = []
+
+    def reset(self, **_: Any) -> tuple[None, dict[str, Any]]:
+        return None, {}
+
+    def step(self, action: int) -> tuple[None, float, bool, bool, dict[str, Any]]:
+        self.done.append(action)
+        return None, 0.0, False, False, {}
+
+
+class Clock:
+    """An environment that shows how many steps were taken, up to the last action there is."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+
+    def render(self) -> npt.NDArray[np.uint8]:
+        return np.full((2, 2, 3), self.steps, np.uint8)
+
+
+@pytest.mark.parametrize("name", GAMES)
+def test_every_game_is_described_soundly(name: str) -> None:
+    game = GAMES[name]
+    env = game.make(False, 10)
+    try:
+        env.reset(seed=1)
+        height, width = shown(env, game.zoom).shape[:2]
+        left, top, wide, high = map(int, game.crop.split(","))
+        assert left + wide <= width and top + high <= height
+        assert sorted(game.codes) == list(range(env.action_space.n))  # type: ignore[attr-defined]
+        for chord, code in zip(game.chords, game.codes, strict=True):
+            assert game.controls.action(chord) == code
+    finally:
+        env.close()
+    assert game.fps % game.record_fps == 0 and game.record_fps <= 30
+    assert max(FULL.seeds) < RECORD_SEED
+
+
+def test_the_lander_is_landed_like_a_person_would() -> None:
+    (landing,) = played(GAMES["lander"], "scripted", [1], 0.0)
+    assert landing["return"] > 200
+    assert landing["key_changes"] < 5 * landing["frames"] / GAMES["lander"].fps
+
+
+def test_pong_is_not_lost_and_the_paddle_is_seldom_moved() -> None:
+    (start,) = played(GAMES["pong"], "scripted", [2], 0.0, max_frames=3000)
+    (lost,) = played(GAMES["pong"], "none", [2], 0.0, max_frames=3000)
+    assert start["return"] >= 0 > lost["return"]
+    assert start["key_changes"] < 3 * start["frames"] / GAMES["pong"].fps
+
+
+def test_the_road_is_kept_with_five_actions() -> None:
+    (drive,) = played(GAMES["car5"], "scripted", [3], 0.0, max_frames=150)
+    assert drive["return"] > 80
+
+
+def test_a_ball_is_sent_across_the_court() -> None:
+    assert aims(100) == [STEEP_DOWN]
+    assert all(high < 0 for _, high in aims(150))
+
+
+def test_keys_come_late_by_about_the_reaction_time_and_in_order() -> None:
+    wanted = "a" * 30 + "d" * 30 + " " * 30 + "w" * 30 + " " * 30
+    late = Late(Script(wanted), fps=60, reaction_s=0.2, seed=4)
+    got = "".join("".join(late.keys(running=True)) or " " for _ in wanted)
+    assert "".join(key for key, after in pairwise(got) if key != after) == " ad w"
+    delays = [got.index(key) - wanted.index(key) for key in "adw"]
+    assert statistics.fmean(delays) == pytest.approx(12, abs=3)
+    assert len(set(delays)) > 1
+
+
+def test_a_player_presses_return_only_where_the_game_waits() -> None:
+    player = Starting(Script("aa"))
+    assert player.keys(running=False) == {"enter"}
+    assert player.keys(running=True) == {"a"}
+
+
+def test_an_episode_is_played_alike_whatever_came_before() -> None:
+    both = EachEpisode(lambda seed: player_of("random", GAMES["car5"], None, seed=seed), [1, 2])
+    for _ in range(10):
+        both.keys(running=True)
+    both.next()
+    alone = player_of("random", GAMES["car5"], None, seed=2)
+    assert [both.keys(running=True) for _ in range(200)] == [alone.keys(running=True) for _ in range(200)]
+    both.next()  # after the last one there is nothing to prepare for
+
+
+def test_random_keys_reach_every_action() -> None:
+    game = GAMES["car5"]
+    player = player_of("random", game, None, seed=1)
+    counts = Counter(player.keys(running=True) for _ in range(60 * game.fps))
+    assert set(counts) == set(game.chords)
+
+
+def test_an_opening_differs_between_seeds_and_repeats_for_one() -> None:
+    def picture(seed: int) -> npt.NDArray[np.uint8]:
+        env.reset(seed=seed)
+        return shown(env, 1)
+
+    env = GAMES["pong"].make(False, 10)
+    assert isinstance(env, Opening)
+    try:
+        assert (picture(1) == picture(1)).all()
+        assert (picture(1) != picture(2)).any()
+    finally:
+        env.close()
+
+
+def test_a_disturbed_game_mostly_does_what_the_keys_say() -> None:
+    echo = Echo()
+    env = Disturbed(echo, calm=(40, 120), spell=(2, 6))
+    env.reset(seed=3)
+    for _ in range(3000):
+        env.step(9)
+    other = sum(action != 9 for action in echo.done)
+    assert 0.02 < other / 3000 < 0.1
+    assert set(echo.done) <= {0, 1, 2, 3, 4, 9}
+
+
+def test_in_lockstep_a_decision_takes_effect_the_delay_later() -> None:
+    game = GAMES["car5"]  # two frames of the game a decision
+    policy, clock = Moment(game), Clock()
+    agent = Agent(policy, game, delay_frames=1)  # type: ignore[arg-type]
+    held = []
+    for clock.steps in range(5):
+        held.append(agent.keys(clock))  # type: ignore[arg-type]
+    assert policy.seen == [0, 0, 2, 4]  # the first fills the window
+    assert held == [game.chords[0]] * 3 + [game.chords[2]] * 2
+
+
+def test_a_frame_is_drawn_once_however_often_it_is_looked_at() -> None:
+    once = OncePerFrame(GAMES["lander"].make(False, 50))
+    try:
+        once.reset(seed=1)
+        for _ in range(20):
+            once.step(2)
+            picture = once.render()
+        assert once.render() is picture
+        once.step(2)
+        assert (once.render() != picture).any()
+    finally:
+        once.close()
+
+
+def test_the_delay_is_whole_frames_and_at_least_one() -> None:
+    assert delay_frames(GAMES["pong"], 0) == 1
+    assert delay_frames(GAMES["pong"], 16) == 1
+    assert delay_frames(GAMES["pong"], 40) == 3
+    assert delay_frames(GAMES["lander"], 40) == 2
+
+
+def test_an_episode_is_the_same_again_for_its_seed() -> None:
+    game = GAMES["lander"]
+    env = game.make(False, 100)
+    try:
+        once, again = (episode(game, env, 7, lambda _: frozenset("w"), drawn=True) for _ in range(2))
+    finally:
+        env.close()
+    assert once == again
+
+
+def kept(*scores: float, late: int = 0) -> dict[str, Any]:
+    episodes = [{"return": s, "frames": 100, "late_ticks": late, "key_changes": 10} for s in scores]
+    return {"seconds": 1.0, "episodes": episodes}
+
+
+def test_normalised_is_0_as_random_and_1_as_the_demonstrator() -> None:
+    players = {"scripted": kept(290, 310), "random": kept(-100), "none": kept(0)}
+    agents = {"": kept(200), "--frames 1": kept(-100, late=2)}
+    rows = rows_of(GAMES["lander"], players, agents, record_s=1.0, train_s={"": 1.0, "--frames 1": 1.0})
+    assert [row.normalised for row in rows] == [0.75, 0.0, 1.0, 0.0, 0.25]
+    assert [row.valid for row in rows] == [True, False, True, True, True]
+    assert rows[2].sd == pytest.approx(200**0.5)
+
+
+def test_a_bad_demonstrator_makes_nothing_valid() -> None:
+    rows = rows_of(GAMES["lander"], {"scripted": kept(150), "random": kept(0)}, {}, record_s=0.0, train_s={})
+    assert not any(row.valid for row in rows)
+
+
+def test_what_was_left_halfway_is_made_anew(tmp_path: Path) -> None:
+    folder = tmp_path / "policy"
+    (folder / "policy").mkdir(parents=True)
+    assert read_kept(folder) is None
+    assert list(folder.iterdir()) == []
+    keep(folder, {"seconds": 1.0})
+    (folder / "policy").mkdir()
+    assert read_kept(folder) == {"seconds": 1.0}
+    assert {path.name for path in folder.iterdir()} == {KEPT, "policy"}
+
+
+def test_flags_of_train_pass_through_as_they_are() -> None:
+    assert parsed(["--train=--frames 1", "--train", "--seed 1"]).train == ["--frames 1", "--seed 1"]
+    assert len(QUICK.seeds) == 2
+
+
+def test_an_unknown_game_is_said_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--games", "chess"]) == 2
+    assert "expected one of car3, car5, pong, lander" in capsys.readouterr().err
