@@ -19,10 +19,12 @@ DECISIONS_HZ = 15
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What the driver sees: where the road is going, and how the car turns. Both positive to the right."""
+    """What the driver sees: where the road is going, and how the car turns, both positive to the right; and how far the
+    middle of the road is, in the game's units."""
 
     bearing_rad: float
     turning_rad_s: float
+    off_middle: float = 0.0
 
 
 class RoadSight:
@@ -59,7 +61,7 @@ class RoadSight:
         )
         point = self._points[ahead % len(self._points)]
         right, forward = hull.GetLocalVector((point[0] - x, point[1] - y))
-        return Sight(math.atan2(right, forward), -hull.angularVelocity)
+        return Sight(math.atan2(right, forward), -hull.angularVelocity, distance(self._nearest))
 
     def turn_ahead_rad(self, tiles: Sequence[int]) -> float:
         """How sharply the road turns at most over two spans of tiles, seen from where the last look was."""

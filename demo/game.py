@@ -16,6 +16,7 @@ import tyro
 
 from agent.errors import TwoframeError, UsageError, run_command
 from agent.recording_writer import require_new_folder
+from demo.corrector import Corrector
 from demo.cruise import CruiseControl, steering
 from demo.driver import RoadSight, ScriptedDriver
 from demo.lap_game import Controls, LapGame
@@ -47,9 +48,10 @@ class GameOptions:
     """Frames a second."""
     disturb: bool = False
     """Push the steering at random, for demonstrations that show how to get back to the middle."""
-    driver: Literal["person", "scripted", "random", "none"] = "person"
+    driver: Literal["person", "scripted", "random", "none", "corrector"] = "person"
     """Who plays: a person (or an agent) at the keyboard; or from inside the game, with real keys, a script that
-    knows the track, random keys, or none but Return at the start of each lap."""
+    knows the track, random keys, or none but Return at the start of each lap; or a script that takes the keys from an
+    agent when the car leaves the middle of the road, and gives them back."""
     video: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="")] = None
     """New folder for a small video of each lap."""
 
@@ -108,6 +110,9 @@ def _make_folder(folder: Path) -> None:
 def _player(options: GameOptions, racing: gym.Env[Any, Any]) -> Player | None:
     if options.driver == "scripted":
         return ScriptedDriver(RoadSight(racing.unwrapped), options.fps)
+    if options.driver == "corrector":
+        look = RoadSight(racing.unwrapped)
+        return Corrector(look, ScriptedDriver(look, options.fps))
     if options.driver == "random":
         return RandomPlayer(KEYS, seed=options.first_seed, fps=options.fps)
     return Nobody() if options.driver == "none" else None

@@ -103,7 +103,7 @@ class Batches:
         """Every window once, runs cut at other places and in another order for each `seed`; from batch `first` on."""
         rng = np.random.default_rng(seed)
         index, ends = self._runs_of_epoch(phase=rng)
-        order = rng.permutation(len(index))
+        order = self._stratified(ends, rng)
         for start in range(first * self.runs, len(index), self.runs):
             chosen = order[start : start + self.runs]
             yield self._batch(index[chosen], ends[chosen], [*seed, start], augmentation)
@@ -127,6 +127,17 @@ class Batches:
         all_index, all_ends = np.concatenate(index), np.concatenate(ends)
         useful = (all_ends >= 0).any(axis=1)
         return all_index[useful], all_ends[useful]
+
+    def _stratified(self, ends: npt.NDArray[np.int64], rng: np.random.Generator) -> npt.NDArray[np.int64]:
+        """A random order of the runs in which every batch has about the same share of each action: the windows of a
+        run are so alike that a few runs drawn plainly would teach one action now and another then."""
+        order = rng.permutation(len(ends))
+        labels = self._dataset.labels[ends.max(axis=1)[order]]
+        by_action = order[np.argsort(labels, kind="stable")]
+        batches = -(-len(ends) // self.runs)
+        dealt = [by_action[batch::batches] for batch in rng.permutation(batches)]
+        dealt.sort(key=len, reverse=True)  # the full ones first, so that the cuts fall between them
+        return np.concatenate(dealt)
 
     def _rows(self) -> Iterator[npt.NDArray[np.int64]]:
         """The frames of each stretch as the policy would see them: every `stride`-th, from each possible start."""
