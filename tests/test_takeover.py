@@ -31,7 +31,7 @@ def test_a_person_corrects_the_agent_and_the_rollout_holds_exactly_what_they_did
     heard: list[KeyEvent] = []
     laps = tmp_path / "laps.json"
     with KeyListener(KEYS, heard.append):
-        game = start("demo.game", "--laps-file", laps, "--laps", "1", "--max-frames", "900", "--driver", "corrector")
+        game = start("demo.game", "--laps-file", laps, "--laps", "2", "--max-frames", "450", "--driver", "corrector")
         wait_for(lambda: GAME.title in titles(display), "the game's window", 30)
         play = start("agent", tmp_path / "policy", "--window", GAME.title, "--record", tmp_path / "rollout")
         wait_for(lambda: (tmp_path / "rollout" / "frames.npy").exists(), "the rollout", 30)
