@@ -1,22 +1,25 @@
 """Can this machine record and press keys? Every part is tried for real; each answer comes with its remedy."""
 
+import json
 import os
 import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.console import Console
 
 from agent.emitter import open_emitter
 from agent.errors import TwoframeError
 from agent.frames import FrameSpec, prepare
 from agent.key_holder import KeyHolder
 from agent.keyboard import KeyEvent, KeyListener
+from agent.live_line import say
 from agent.screen import Screen
 
 PROBE_KEY = "right_ctrl"  # types nothing, and hardly any program minds it
@@ -54,6 +57,18 @@ def check_machine(spec: FrameSpec, fps: float, folder: Path) -> Iterator[Finding
     yield found("keyboard", _keyboard)
     yield found("disk", lambda: _disk(spec, fps, folder))
     yield _processor()
+
+
+def tell(findings: Iterable[Finding], console: Console, *, as_json: bool) -> int:
+    """Print each finding as it comes, or all of them as JSON; 0 if all is well, else 1."""
+    told = []
+    for finding in findings:
+        told.append(finding)
+        if not as_json:
+            say(console, str(finding))
+    if as_json:
+        print(json.dumps([finding.to_json() for finding in told], indent=2))
+    return 0 if all(finding.ok for finding in told) else 1
 
 
 def found(part: str, look: Callable[[], Finding]) -> Finding:

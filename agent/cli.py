@@ -1,13 +1,11 @@
 """`play POLICY`: look at the game and press its keys, as the policy learned it."""
 
-import json
 from collections.abc import Sequence
 
 import tyro
 from rich.console import Console
 
 from agent.errors import run_command
-from agent.live_line import say
 from agent.play import play
 from agent.play_options import DESCRIPTION, PlayOptions
 
@@ -27,13 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def check(options: PlayOptions, console: Console) -> int:
     """Tell part by part whether this machine can play the policy; 0 if all is well, else 1."""
-    from agent.check_policy import check_policy  # brings what no rollout waits for
+    from agent.check import tell  # these bring what no rollout waits for
+    from agent.check_policy import check_policy
 
-    findings = []
-    for finding in check_policy(options.policy, threads=options.threads):
-        findings.append(finding)
-        if not options.json:
-            say(console, str(finding))
-    if options.json:
-        print(json.dumps([finding.to_json() for finding in findings], indent=2))
-    return 0 if all(finding.ok for finding in findings) else 1
+    return tell(check_policy(options.policy, threads=options.threads), console, as_json=options.json)

@@ -1,7 +1,6 @@
 """`collect OUT --window TITLE --keys left=a forward=w right=d`: record the screen and the keys of a game."""
 
 import gc
-import json
 import math
 import sys
 import time
@@ -142,19 +141,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def check(options: CollectOptions, console: Console) -> int:
     """Tell part by part what this machine can do; 0 if all is well, else 1."""
-    from agent.check import check_machine  # brings the key holder, which no recording waits for
+    from agent.check import check_machine, tell  # brings the key holder, which no recording waits for
 
     with usage():
         spec = FrameSpec(*parse_size(options.size), options.color)
         check_rate(options.fps)
-    findings = []
-    for finding in check_machine(spec, options.fps, options.out or Path()):
-        findings.append(finding)
-        if not options.json:
-            say(console, str(finding))
-    if options.json:
-        print(json.dumps([finding.to_json() for finding in findings], indent=2))
-    return 0 if all(finding.ok for finding in findings) else 1
+    return tell(check_machine(spec, options.fps, options.out or Path()), console, as_json=options.json)
 
 
 def collect(options: CollectOptions, plan: Plan, console: Console) -> int:

@@ -6,21 +6,13 @@ and its key events are left out.
 """
 
 import random
-from typing import Protocol
 
 from agent.actions import ActionSet
+from agent.control import Holder
 from agent.keys import KeyEvent
 
 HOLD_S = (0.2, 0.6)  # how long a wrong action is pressed
 ECHO_NS = 500_000_000  # our own release is heard long before
-
-
-class Holder(Protocol):
-    """Who presses: the key holder."""
-
-    def hold(self, keys: frozenset[str], expiry_s: float = 0.2) -> None: ...
-
-    def release(self) -> None: ...
 
 
 class Disturbance:
