@@ -21,6 +21,7 @@ MODEL_FILE = "model.keras"
 STEP_FILE = "policy.tflite"
 SETTINGS_FILE = "policy.json"
 MAX_FRAMES = 64
+MAX_FEATURES = 1 << 20
 MAX_GREY_LEVELS = 2  # a larger difference of prepared pixels is refused
 
 
@@ -63,8 +64,8 @@ class PolicyMeta:
             problems.append(f"fps: found {self.fps}, expected more than 0 and at most {MAX_FPS:g}")
         if not 1 <= self.frames <= MAX_FRAMES:
             problems.append(f"frames: found {self.frames}, expected 1 to {MAX_FRAMES}")
-        if not 1 <= self.feature_size <= 65536:
-            problems.append(f"feature size: found {self.feature_size}, expected 1 to 65536")
+        if not 1 <= self.feature_size <= MAX_FEATURES:
+            problems.append(f"feature size: found {self.feature_size}, expected 1 to {MAX_FEATURES}")
         if not 0 < self.spacing.low_ns <= self.spacing.median_ns <= self.spacing.high_ns:
             problems.append("spacing: found values out of order, expected low <= median <= high")
         raise_if_any(problems)

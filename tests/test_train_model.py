@@ -12,18 +12,26 @@ from train.encoders import RECIPES, adamw, local_response_normalization
 from train.export import to_litert
 from train.learner import Learner
 from train.model import Network, build_network, parameters, probabilities_of_runs, step
+from train.options import Join
 
 SHAPE = (24, 32, 1)
 # Keras 3.15 converts its variables to numpy 2 arrays that way.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning")
 
 
-def network(encoder: str = "compact", *, frames: int = 2, shape: tuple[int, int, int] = SHAPE) -> Network:
+def network(
+    encoder: str = "compact", *, frames: int = 2, shape: tuple[int, int, int] = SHAPE, join: Join = "lstm"
+) -> Network:
     keras.utils.set_random_seed(1)
     rng = np.random.default_rng(1)
     mean, deviation = rng.uniform(0, 255, shape), rng.uniform(0, 60, shape)
     return build_network(
-        encoder, frames=frames, actions=3, mean=mean.astype(np.float32), deviation=deviation.astype(np.float32)
+        encoder,
+        frames=frames,
+        actions=3,
+        mean=mean.astype(np.float32),
+        deviation=deviation.astype(np.float32),
+        join=join,
     )
 
 
@@ -88,9 +96,12 @@ def test_local_response_normalization_is_tensorflows() -> None:
     assert np.array(local_response_normalization(x, "lrn")) == pytest.approx(expected.numpy(), rel=1e-5)
 
 
-@pytest.mark.parametrize("frames", [1, 2, 3])
-def test_one_step_at_play_says_what_the_whole_network_says(frames: int) -> None:
-    net = network(frames=frames)
+JOINED: list[tuple[int, Join]] = [(1, "lstm"), (2, "lstm"), (3, "lstm"), (1, "channels"), (2, "channels")]
+
+
+@pytest.mark.parametrize(("frames", "join"), JOINED)
+def test_one_step_at_play_says_what_the_whole_network_says(frames: int, join: Join) -> None:
+    net = network(frames=frames, join=join)
     window = images(1, frames)
     earlier = np.array(net.encoder(window[0, :-1]))[None] if frames > 1 else None
     features, probabilities = step(net, window[:, -1], earlier)
@@ -98,9 +109,9 @@ def test_one_step_at_play_says_what_the_whole_network_says(frames: int) -> None:
     assert np.array(probabilities) == pytest.approx(np.array(net.model(window)), abs=1e-6)
 
 
-@pytest.mark.parametrize("frames", [1, 2, 3])
-def test_shared_encodings_give_the_loss_and_gradients_of_plain_windows(frames: int) -> None:
-    net = network(frames=frames)
+@pytest.mark.parametrize(("frames", "join"), JOINED)
+def test_shared_encodings_give_the_loss_and_gradients_of_plain_windows(frames: int, join: Join) -> None:
+    net = network(frames=frames, join=join)
     runs = images(3, 6)
     count = 6 - frames + 1
     rng = np.random.default_rng(3)
@@ -120,6 +131,19 @@ def test_shared_encodings_give_the_loss_and_gradients_of_plain_windows(frames: i
     assert float(loss) == pytest.approx(float(plain_loss), rel=1e-5)
     for ours, theirs in zip(gradients, expected, strict=True):
         np.testing.assert_allclose(np.array(ours), np.array(theirs), rtol=1e-3, atol=1e-4)
+
+
+def test_stacked_images_are_the_channels_of_the_encoders_image() -> None:
+    net = network(join="channels")
+    window = images(2, 2)
+    mean, variance = (np.array(weight) for weight in net.encoder.get_layer("normalized").weights[:2])
+    normalised = (window - mean) / np.sqrt(variance)
+    as_channels = normalised[..., 0].transpose(0, 2, 3, 1)
+    first = next(layer for layer in net.decider.layers if isinstance(layer, keras.layers.Conv2D))
+    inside = keras.Model(net.decider.input, first.input)(
+        net.encoder(window.reshape(4, *SHAPE)).numpy().reshape(2, 2, -1)
+    )
+    assert np.array(inside) == pytest.approx(as_channels, abs=1e-4)
 
 
 def test_a_dropped_older_frame_is_blank_and_a_swapped_one_that_of_another_window() -> None:
@@ -151,11 +175,14 @@ def test_the_saved_network_loads_without_our_code(tmp_path: Path) -> None:
     assert np.array(loaded(window)) == pytest.approx(np.array(net.model(window)), abs=1e-6)
 
 
-@pytest.mark.parametrize(("encoder", "frames"), [("compact", 1), ("compact", 3), ("alexnet", 2)])
-def test_litert_says_what_keras_says_with_built_in_operations(encoder: str, frames: int) -> None:
+@pytest.mark.parametrize(
+    ("encoder", "frames", "join"),
+    [("compact", 1, "lstm"), ("compact", 3, "lstm"), ("alexnet", 2, "lstm"), ("compact", 2, "channels")],
+)
+def test_litert_says_what_keras_says_with_built_in_operations(encoder: str, frames: int, join: Join) -> None:
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    net = network(encoder, frames=frames)
+    net = network(encoder, frames=frames, join=join)
     content = to_litert(net, weights="float32")
     interpreter = Interpreter(
         model_content=content,

@@ -1,4 +1,4 @@
-"""Encoders: from one image to its features. Each is one function; `train/model.py` puts two images in a row."""
+"""Encoders: from one image to its features. Each is one function; `train/model.py` puts two images together."""
 
 import math
 from collections.abc import Callable
@@ -10,19 +10,16 @@ import numpy as np
 import numpy.typing as npt
 from keras import layers, ops
 
-Shape = tuple[int, int, int]  # (H, W, C)
 Pixels = npt.NDArray[np.float32]  # (H, W, C), 0..255
 
 
-def alexnet(shape: Shape, mean: Pixels, deviation: Pixels) -> Any:
-    """(H, W, C) uint8 to 4096 features: AlexNet (Krizhevsky et al. 2012) as tflearn's example builds it.
+def alexnet(x: Any) -> Any:
+    """Normalised images (B, H, W, C) to 4096 features: AlexNet (Krizhevsky et al. 2012) as tflearn's example builds it.
 
     The recording's mean and deviation are taken off first, and the convolutions start as He et al. 2015 have
     it: with plain 0..1 and Keras' own start the signal dies on its way to the 4096, and in minutes of
     recordings nothing is learned but the commonest action.
     """
-    image = keras.Input(shape, dtype="uint8", name="image")
-    x = normalized(image, mean, deviation, least=32.0)
     x = layers.Conv2D(96, 11, strides=4, padding="same", activation="relu", kernel_initializer="he_normal")(x)
     x = layers.MaxPooling2D(3, strides=2, padding="same")(x)
     x = local_response_normalization(x, "lrn1")
@@ -38,8 +35,7 @@ def alexnet(shape: Shape, mean: Pixels, deviation: Pixels) -> Any:
     x = layers.Dense(4096, activation="tanh")(x)
     x = layers.Dropout(0.5)(x)
     x = layers.Dense(4096, activation="tanh")(x)
-    features = layers.Dropout(0.5)(x)
-    return keras.Model(image, features, name="alexnet")
+    return layers.Dropout(0.5)(x)
 
 
 def local_response_normalization(x: Any, name: str, radius: int = 5, bias: float = 1.0, alpha: float = 1e-4) -> Any:
@@ -59,16 +55,13 @@ def local_response_normalization(x: Any, name: str, radius: int = 5, bias: float
     return keras.Model(inside, outside, name=name)(x)
 
 
-def compact(shape: Shape, mean: Pixels, deviation: Pixels) -> Any:
-    """(H, W, C) uint8 to 128 features: a few small convolutions that keep what is small.
+def compact(x: Any) -> Any:
+    """Normalised images (B, H, W, C) to 128 features: a few small convolutions that keep what is small.
 
     The recording's mean and deviation per pixel are taken off, so a ball of one pixel on a black field is as
     loud as a road; the first stride is 2 and nothing is pooled, so it is not averaged away; the map is
     flattened, not pooled, so the features know where things are and two of them show where they move.
     """
-    image = keras.Input(shape, dtype="uint8", name="image")
-    typical = float(np.sqrt(np.mean(deviation**2)))
-    x = normalized(image, mean, deviation, least=max(2.0, typical / 8))
     x = layers.Conv2D(16, 5, strides=2, padding="same", activation="relu")(x)
     width = 32
     while math.prod(x.shape[1:3]) > 200:
@@ -79,8 +72,7 @@ def compact(shape: Shape, mean: Pixels, deviation: Pixels) -> Any:
     x = layers.Dropout(0.2)(x)
     x = layers.Dense(128)(x)
     x = layers.LayerNormalization()(x)
-    features = layers.Activation("relu")(x)
-    return keras.Model(image, features, name="compact")
+    return layers.Activation("relu")(x)
 
 
 def normalized(image: Any, mean: Pixels, deviation: Pixels, least: float) -> Any:
@@ -98,9 +90,14 @@ def normalized(image: Any, mean: Pixels, deviation: Pixels, least: float) -> Any
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """An encoder with what it is trained with: the optimiser of a learning rate, the largest norm of all gradients."""
+    """An encoder with what it is trained with: the optimiser of a learning rate, the largest norm of all gradients.
 
-    encoder: Callable[[Shape, Pixels, Pixels], Any]
+    `layers` takes normalised images (B, H, W, C) to features (B, D); `least` gives, of the recording's deviation per
+    pixel, the least grey levels that a pixel is taken to vary by.
+    """
+
+    layers: Callable[[Any], Any]
+    least: Callable[[Pixels], float]
     lstm_units: int
     learning_rate: float
     optimizer: Callable[[float], Any]
@@ -116,7 +113,22 @@ def adamw(learning_rate: float) -> Any:
     return keras.optimizers.AdamW(learning_rate, weight_decay=1e-2)
 
 
+def build_encoder(name: str, layers_of: Callable[[Any], Any], least: float, mean: Pixels, deviation: Pixels) -> Any:
+    """The model from an image (H, W, C) uint8 to its features, normalised by the recording's `mean` and `deviation`."""
+    image = keras.Input(mean.shape, dtype="uint8", name="image")
+    return keras.Model(image, layers_of(normalized(image, mean, deviation, least)), name=name)
+
+
+def an_eighth(deviation: Pixels) -> float:
+    """Of the typical deviation, but 2 grey levels at least."""
+    return max(2.0, float(np.sqrt(np.mean(deviation**2))) / 8)
+
+
+def just_32(deviation: Pixels) -> float:
+    return 32.0
+
+
 RECIPES = {
-    "compact": Recipe(compact, lstm_units=128, learning_rate=1e-3, optimizer=adamw, clip_norm=1.0),
-    "alexnet": Recipe(alexnet, lstm_units=256, learning_rate=1e-2, optimizer=momentum),
+    "compact": Recipe(compact, an_eighth, lstm_units=128, learning_rate=1e-3, optimizer=adamw, clip_norm=1.0),
+    "alexnet": Recipe(alexnet, just_32, lstm_units=256, learning_rate=1e-2, optimizer=momentum),
 }

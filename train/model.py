@@ -5,6 +5,9 @@
 
 The encoder's weights are shared over time, so at play a live frame is encoded once (`step`), and in training
 a frame serves all windows that hold it (`probabilities_of_runs`): the same mathematics, less work.
+
+To compare with, the images can be the channels of one image instead: then an image's features are its normalised
+pixels, and all that learns comes after the window is put together.
 """
 
 from typing import Any, NamedTuple
@@ -14,7 +17,8 @@ import numpy as np
 from keras import layers, ops
 
 from train.batches import DROPPED, REPEATED
-from train.encoders import RECIPES, Pixels
+from train.encoders import RECIPES, Pixels, Recipe, build_encoder
+from train.options import Join
 
 
 class Network(NamedTuple):
@@ -37,11 +41,18 @@ class Network(NamedTuple):
         return int(self.decider.input_shape[2])
 
 
-def build_network(encoder_name: str, *, frames: int, actions: int, mean: Pixels, deviation: Pixels) -> Network:
+def build_network(
+    encoder_name: str, *, frames: int, actions: int, mean: Pixels, deviation: Pixels, join: Join = "lstm"
+) -> Network:
     """A new network over `frames` images; `mean` and `deviation` (H, W, C) float32 are those of the recording."""
     recipe = RECIPES[encoder_name]
-    encoder = recipe.encoder(mean.shape, mean, deviation)
-    decider = build_decider(frames, encoder.output_shape[-1], recipe.lstm_units, actions)
+    least = recipe.least(deviation)
+    if join == "channels":
+        encoder = build_encoder("pixels", layers.Flatten(), least, mean, deviation)
+        decider = build_stacked_decider(recipe, frames, mean.shape, actions)
+    else:
+        encoder = build_encoder(encoder_name, recipe.layers, least, mean, deviation)
+        decider = build_decider(frames, encoder.output_shape[-1], recipe.lstm_units, actions)
     return Network(encoder, decider, build_model(encoder, decider))
 
 
@@ -70,6 +81,19 @@ def build_decider(frames: int, feature_size: int, lstm_units: int, actions: int)
     else:
         x = ops.reshape(sequence, (-1, feature_size))
     probabilities = layers.Dense(actions, activation="softmax", dtype="float32")(x)
+    return keras.Model(sequence, probabilities, name="decider")
+
+
+def build_stacked_decider(recipe: Recipe, frames: int, shape: tuple[int, ...], actions: int) -> Any:
+    """The encoder over all images at once: the pixels (B, N, H * W * C) become one image (B, H, W, N * C).
+
+    So DQN sees motion (Mnih et al. 2015); the encoder must learn by itself that the channels are moments.
+    """
+    height, width, channels = shape
+    sequence = keras.Input((frames, height * width * channels), name="sequence")
+    x = ops.reshape(sequence, (-1, frames, height, width, channels))
+    x = ops.reshape(ops.transpose(x, (0, 2, 3, 1, 4)), (-1, height, width, frames * channels))
+    probabilities = layers.Dense(actions, activation="softmax", dtype="float32")(recipe.layers(x))
     return keras.Model(sequence, probabilities, name="decider")
 
 

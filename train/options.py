@@ -30,6 +30,7 @@ crash."""
 
 Precision = Literal["float32", "bfloat16"]
 Weights = Literal["int8", "float16", "float32"]
+Join = Literal["lstm", "channels"]
 Balance = Literal["none", "half", "full"]
 BALANCE = {"none": 0.0, "half": 0.5, "full": 1.0}  # the power of an action's share that its weight takes off
 
@@ -48,6 +49,9 @@ class TrainOptions:
     """The network that looks at one image: compact is small and quick, alexnet is the classic of 2012."""
     frames: Annotated[int, tyro.conf.arg(metavar="N")] = 2
     """Images the policy decides by; two show where things move, 1 is a plain image classifier."""
+    join: Join = "lstm"
+    """How they come together: an LSTM reads the features of each in order, or they are the channels of one image,
+    which play encodes anew for every decision."""
     epochs: Annotated[int, tyro.conf.arg(metavar="N")] = 30
     """How often to go through the recordings at most; the best epoch is kept."""
     patience: Annotated[int, tyro.conf.arg(metavar="N")] = 10

@@ -161,6 +161,7 @@ def _build(options: TrainOptions, lesson: Lesson, precision: str) -> Network:
             actions=len(lesson.dataset.actions),
             mean=mean,
             deviation=deviation,
+            join=options.join,
         )
     finally:
         keras.config.set_dtype_policy(before)
