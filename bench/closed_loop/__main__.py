@@ -10,19 +10,20 @@ remove a folder there to have it made anew (after a change of the code, say).
 """
 
 import argparse
+import dataclasses
 import os
 import platform
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from agent.errors import TwoframeError, run_command
 from agent.json_files import write_json
 from bench.closed_loop.game import Game
 from bench.closed_loop.games import GAMES, game_named
-from bench.closed_loop.measure import FULL, QUICK, Workshop
+from bench.closed_loop.measure import FULL, QUICK, Disturb, Workshop
 from bench.closed_loop.players import PLAYERS
 from bench.closed_loop.results import Row, plot, rows_of
 from bench.table import Bench, show
@@ -48,7 +49,14 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("bench/out/closed_loop"), metavar="FOLDER")
     parser.add_argument("--train", action="append", metavar='="FLAGS"', help="a variant; without it, no flags")
     parser.add_argument("--reaction-ms", type=float, default=0.0, metavar="MS", help="the demonstrator's, e.g. 200")
-    parser.add_argument("--undisturbed", action="store_true", help="record games that do just what the keys say")
+    parser.add_argument(
+        "--disturb",
+        choices=get_args(Disturb),
+        default="collect",
+        help="who disturbs the demonstrator: collect --disturb (as it comes), the game itself, or none",
+    )
+    parser.add_argument("--minutes", type=float, metavar="M", help="of play to record; without it those of the game")
+    parser.add_argument("--episodes", type=int, metavar="N", help="of every player; without it those of the game")
     parser.add_argument("--players-only", action="store_true", help="no agent: is the demonstrator good enough?")
     return parser.parse_args(argv)
 
@@ -59,17 +67,21 @@ def run(options: argparse.Namespace) -> int:
     out: Path = options.out.resolve() / ("quick" if options.quick else "full")
     out.mkdir(parents=True, exist_ok=True)
     scale = QUICK if options.quick else FULL
+    if options.minutes:
+        scale = dataclasses.replace(scale, record_s=60 * options.minutes)
+    if options.episodes:
+        scale = dataclasses.replace(scale, episodes=options.episodes)
     rows: list[Row] = []
     begun_s = time.monotonic()
     with VirtualDisplay(DISPLAY) as display:
-        workshop = Workshop(out, display, scale, reaction_ms=options.reaction_ms, disturb=not options.undisturbed)
+        workshop = Workshop(out, display, scale, reaction_ms=options.reaction_ms, disturb=options.disturb)
         for game in games:
             rows += measure(game, workshop, [] if options.players_only else options.train or [""])
     conditions = {
         "quick": options.quick,
         "reaction_ms": options.reaction_ms,
-        "disturbed": not options.undisturbed,
-        "seeds": list(scale.seeds),
+        "disturb": options.disturb,
+        "seeds": {game.name: list(scale.seeds(game)) for game in games},
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
         "minutes": (time.monotonic() - begun_s) / 60,
     }
@@ -77,7 +89,7 @@ def run(options: argparse.Namespace) -> int:
     write_json(out / "results.json", figures)
     plot(rows, games, out / "results.png")
     show(
-        Bench("closed_loop", f"{scale.episodes} episodes each", [row.for_table() for row in rows]),
+        Bench("closed_loop", "each in a real window", [row.for_table() for row in rows]),
         argparse.Namespace(json=None),
     )
     if options.json:
@@ -99,7 +111,7 @@ def measure(game: Game, workshop: Workshop, variants: Sequence[str]) -> list[Row
         recording, recorded = workshop.recording(game)
         record_s = recorded["seconds"]
         for flags in variants:
-            policy, trained = workshop.policy(game, recording, flags)
+            policy, trained = workshop.policy(game, [recording], flags)
             train_s[flags] = trained["seconds"]
             agents[flags] = workshop.rollout(game, flags, policy)
     return rows_of(game, players, agents, record_s=record_s, train_s=train_s)

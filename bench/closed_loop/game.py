@@ -51,8 +51,10 @@ class Game:
     """Pixels of the window for one of the picture, each way."""
     drawn: bool = False
     """Whether it changes by being drawn, so that it must be drawn in every frame without a window, too."""
-    train: tuple[str, ...] = ()
-    """Flags of `train` that this game needs whatever is compared."""
+    episodes: int = 10
+    """Of every player."""
+    corrector: Callable[[Any, float], Player] | None = None
+    """`corrector(env, fps)` takes over from an agent where it goes wrong, and gives back; None without such."""
 
     @property
     def action_set(self) -> ActionSet:

@@ -5,9 +5,10 @@ import json
 import shlex
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from agent.errors import TwoframeError
 from agent.json_files import write_json
@@ -16,48 +17,61 @@ from bench.closed_loop.game import Game
 from bench.closed_loop.play_game import read_episodes
 from demo.display import VirtualDisplay
 
-PLAY_SEED, RECORD_SEED = 1, 1000  # what is played is never what was recorded
+PLAY_SEED, RECORD_SEED, CORRECT_SEED = 1, 1000, 2000  # what is played is never what was recorded
+DISTURB = 12  # times a minute that `collect` presses something wrong
 SLOWEST = 1.5  # a game may take so much longer than its frames say
 KEPT = "kept.json"  # beside what a command made: how, and in which time; written last
 
 
+Disturb = Literal["collect", "game", "none"]
+
+
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How much of everything. `record_s`: the game's own if None."""
+    """How much of everything. `episodes`, `record_s`: the game's own if None."""
 
-    episodes: int
+    episodes: int | None = None
     record_s: float | None = None
     max_frames: int | None = None
     train: tuple[str, ...] = ()
     """Flags in front of those of every variant."""
 
-    @property
-    def seeds(self) -> tuple[int, ...]:
-        return tuple(range(PLAY_SEED, PLAY_SEED + self.episodes))
+    def seeds(self, game: Game) -> tuple[int, ...]:
+        """Of the episodes to play."""
+        return tuple(range(PLAY_SEED, PLAY_SEED + (self.episodes or game.episodes)))
 
 
-FULL = Scale(10)
+FULL = Scale()
 QUICK = Scale(2, record_s=40.0, max_frames=450, train=("--epochs", "2"))
 
 
 class Workshop:
     """Makes recordings, policies and rollouts in `out`, each once: what is there from before is taken as it is."""
 
-    def __init__(self, out: Path, display: VirtualDisplay, scale: Scale, *, reaction_ms: float, disturb: bool) -> None:
+    def __init__(
+        self,
+        out: Path,
+        display: VirtualDisplay,
+        scale: Scale,
+        *,
+        reaction_ms: float = 0.0,
+        disturb: Disturb = "collect",
+    ) -> None:
         self._out = out
         self._display = display
         self._scale = scale
         self._reaction = ("--reaction-ms", f"{reaction_ms:g}") if reaction_ms else ()
-        self._disturb = ("--disturb",) if disturb else ()
+        self._game_disturb = ("--disturb",) if disturb == "game" else ()
+        self._collect_disturb = ("--disturb", DISTURB) if disturb == "collect" else ()
 
     def recording(self, game: Game) -> tuple[Path, dict[str, Any]]:
         """The demonstrator's play, and what is kept of it: flags, seconds, the game's episodes."""
         record_s = self._scale.record_s or game.record_s
         played = ("--driver", "scripted", "--first-seed", RECORD_SEED, "--episodes", 10000)
-        played += (*self._disturb, *self._reaction)
+        played += (*self._game_disturb, *self._reaction)
         # fmt: off
         collected = ("--keys", *game.actions, "--fps", game.record_fps, "--size", game.size, "--crop", game.crop,
-                     "--duration-s", f"{record_s:g}", "--countdown-s", 0)
+                     "--duration-s", f"{record_s:g}", "--countdown-s", 0, *self._collect_disturb)
         # fmt: on
         folder = self._place(game, "recording", played, collected)
         if (kept := read_kept(folder)) is not None:
@@ -73,14 +87,14 @@ class Workshop:
         kept = {"seconds": time.monotonic() - begun_s, "collect": list(collected), "game": list(played)}
         return folder / "recording", keep(folder, kept | {"episodes": read_episodes(episodes)})
 
-    def policy(self, game: Game, recording: Path, flags: str) -> tuple[Path, dict[str, Any]]:
-        """What `train` makes of the recording with these flags, and what is kept of it."""
-        given = (*game.train, *self._scale.train, *shlex.split(flags))
-        folder = self._place(game, "policy", (recording.parent.name,), given)
+    def policy(self, game: Game, recordings: Sequence[Path], flags: str) -> tuple[Path, dict[str, Any]]:
+        """What `train` makes of the recordings with these flags, and what is kept of it."""
+        given = (*self._scale.train, *shlex.split(flags))
+        folder = self._place(game, "policy", [recording.parent.name for recording in recordings], given)
         if (kept := read_kept(folder)) is None:
             say(f"{game.name}: train {' '.join(given)}")
             begun_s = time.monotonic()
-            arguments = (recording, "--out", folder / "policy", *given)
+            arguments = (*recordings, "--out", folder / "policy", *given)
             with program("train", *arguments, display=self._display, log=folder / "train.log") as train:
                 train.wait()
             kept = keep(folder, {"seconds": time.monotonic() - begun_s, "train": list(given)})
@@ -88,16 +102,17 @@ class Workshop:
 
     def rollout(self, game: Game, player: str, policy: Path | None = None) -> dict[str, Any]:
         """Episodes of one player on the seeds, and for a policy what `play` reports: as they are kept."""
-        flags = ("--seeds", *self._scale.seeds)
+        seeds = self._scale.seeds(game)
+        flags: tuple[object, ...] = ("--seeds", *seeds)
         flags += ("--max-frames", self._scale.max_frames) if self._scale.max_frames else ()
         flags += ("--driver", "person" if policy else player)
         flags += self._reaction if player == "scripted" else ()
         folder = self._place(game, f"rollout-{'agent' if policy else player}", (str(policy),), flags)
         if (kept := read_kept(folder)) is not None:
             return kept
-        say(f"{game.name}: {len(self._scale.seeds)} episodes of {f'the agent ({player})' if policy else player}")
+        say(f"{game.name}: {len(seeds)} episodes of {f'the agent ({player})' if policy else player}")
         begun_s = time.monotonic()
-        limit_s = SLOWEST * (self._scale.max_frames or game.max_frames) / game.fps * len(self._scale.seeds) + START_S
+        limit_s = SLOWEST * (self._scale.max_frames or game.max_frames) / game.fps * len(seeds) + START_S
         episodes, log = folder / "episodes.jsonl", folder / "game.log"
         with game_window(game, flags, display=self._display, log=log, episodes=episodes) as window:
             if policy is None:
@@ -108,19 +123,36 @@ class Workshop:
         if policy is not None:
             result["play"] = json.loads((folder / "play.json").read_text(encoding="utf-8"))
         result["episodes"] = read_episodes(episodes)
-        if len(result["episodes"]) != len(self._scale.seeds):
-            raise TwoframeError(f"{log}: found {len(result['episodes'])} episodes, expected {len(self._scale.seeds)}")
+        if len(result["episodes"]) != len(seeds):
+            raise TwoframeError(f"{log}: found {len(result['episodes'])} episodes, expected {len(seeds)}")
         return keep(folder, result)
 
-    def _let_play(self, game: Game, policy: Path, folder: Path, window: Program, limit_s: float) -> None:
-        """`play` until the game is over: it ends when the window is closed."""
-        arguments = (policy, "--window", game.title, "--report", folder / "play.json")
+    def corrections(self, game: Game, policy: Path, seconds: float) -> tuple[Path, dict[str, Any]]:
+        """A rollout of `seconds` in which the game's corrector takes over, and what is kept of it."""
+        played = ("--driver", "corrector", "--first-seed", CORRECT_SEED, "--episodes", 10000)
+        folder = self._place(game, "corrections", (str(policy), f"{seconds:g}"), played)
+        if (kept := read_kept(folder)) is not None:
+            return folder / "recording", kept
+        say(f"{game.name}: correct the agent for {seconds:g} s")
+        begun_s = time.monotonic()
+        episodes, log = folder / "episodes.jsonl", folder / "game.log"
+        recorded = ("--record", folder / "recording", "--duration-s", f"{seconds:g}")
+        with game_window(game, played, display=self._display, log=log, episodes=episodes) as window:
+            self._let_play(game, policy, folder, window, seconds * SLOWEST + START_S, *recorded)
+        kept = {"seconds": time.monotonic() - begun_s, "episodes": read_episodes(episodes)}
+        return folder / "recording", keep(folder, kept)
+
+    def _let_play(
+        self, game: Game, policy: Path, folder: Path, window: Program, limit_s: float, *flags: object
+    ) -> None:
+        """`play` until the game is over, for it ends when the window is closed; or until it has played its time."""
+        arguments = (policy, "--window", game.title, "--report", folder / "play.json", *flags)
         with program("agent", *arguments, display=self._display, log=folder / "play.log") as play:
             play.wait_until(lambda: _plays(play.said()), "word that it plays", START_S)
             time.sleep(2.0)  # its keys for the first picture are down
             press_return(self._display)
-            window.wait(limit_s)
-            play.wait(START_S)
+            play.wait(limit_s)
+            window.check()
 
     def _place(self, game: Game, what: str, *given: tuple[object, ...]) -> Path:
         """The folder for what is made in just this way."""

@@ -6,11 +6,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from agent.errors import UsageError
 from bench.closed_loop.game import ENTROPY, Game
 from demo.players import START_KEY, Nobody, Player, RandomPlayer
 
 PLAYERS = ("scripted", "random", "none")
-Driver = Literal["person", "scripted", "random", "none"]
+Driver = Literal["person", "scripted", "random", "none", "corrector"]
 SPREAD = 0.15  # standard deviation of the reaction time, as a share of it
 
 
@@ -69,10 +70,17 @@ class Starting:
 
 
 def player_of(driver: str, game: Game, unwrapped: Any, *, reaction_s: float = 0.0, seed: int = 0) -> Player:
-    """One of `PLAYERS` for the episode of `seed`; `unwrapped` is the bare environment."""
+    """One of `PLAYERS`, or the game's corrector, for the episode of `seed`; `unwrapped` is the bare environment.
+
+    Raises `UsageError` for a game without a corrector.
+    """
     if driver == "scripted":
         player = game.demonstrator(unwrapped, game.fps, reaction_s)
         return Starting(Late(player, game.fps, reaction_s, seed) if reaction_s else player)
+    if driver == "corrector":
+        if game.corrector is None:
+            raise UsageError(f"--driver: found corrector for {game.name}, expected one that this game has")
+        return game.corrector(unwrapped, game.fps)
     if driver == "random":
         return Starting(RandomPlayer(game.chords, seed=seed, fps=game.fps))
     return Nobody()
