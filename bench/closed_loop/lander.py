@@ -17,9 +17,12 @@ from bench.closed_loop.game import Disturbed, Env, Game
 FPS = 30
 DECISIONS_HZ = 15
 LEFT, MAIN, RIGHT, NONE = "a", "w", "d", ""
-ANGLE_ON, ANGLE_OFF = 0.05, 0.02
-HOVER_ON, HOVER_OFF = 0.05, 0.0
-FIRST = 1.5  # the other engine takes over when its work is so much larger
+LEAN_PLACE, LEAN_SPEED, LEAN_MOST = 0.47, 0.5, 0.3  # towards the middle, against the speed
+TURN_ANGLE, TURN_SPEED = 0.8, 0.29
+LIFT_SPEED, LIFT_HEIGHT, CONE = 1.09, 0.41, 0.27  # down slowly, and down only above the pad
+ANGLE_ON, ANGLE_OFF = 0.1, 0.0
+HOVER_ON, HOVER_OFF = 0.21, -0.02
+FIRST = 1.9  # the other engine takes over when its work is so much larger
 
 # What a frame does to the state of the heuristic (positions, speeds, angle, each in its own unit), as measured.
 X_PER_SPEED, Y_PER_SPEED, ANGLE_PER_SPEED = 0.01, 0.0233, 0.05
@@ -94,9 +97,10 @@ class Pilot:
 
     def _decide(self, state: State) -> str:
         """Gymnasium's heuristic, with hysteresis."""
-        lean = max(-0.4, min(0.4, 0.5 * state.x + state.x_speed))
-        turn = 0.0 if state.landing else (lean - state.angle) * 0.5 - state.angle_speed
-        lift = -0.5 * state.y_speed + (0.0 if state.landing else (0.55 * abs(state.x) - state.y) * 0.5)
+        lean = max(-LEAN_MOST, min(LEAN_MOST, LEAN_PLACE * state.x + LEAN_SPEED * state.x_speed))
+        turn = 0.0 if state.landing else TURN_ANGLE * (lean - state.angle) - TURN_SPEED * state.angle_speed
+        lift = -LIFT_SPEED * state.y_speed
+        lift += 0.0 if state.landing else LIFT_HEIGHT * (CONE * abs(state.x) - state.y)
         side = RIGHT if turn < 0 else LEFT
         if self._keys == MAIN and lift > HOVER_OFF and abs(turn) < FIRST * max(lift, ANGLE_ON):
             return MAIN

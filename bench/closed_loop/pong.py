@@ -4,8 +4,6 @@ Its episodes are games to 21. The machine plays the same game every time that it
 with a second or two of other moves.
 """
 
-import math
-from itertools import chain
 from typing import Any
 
 import gymnasium as gym
@@ -18,114 +16,92 @@ UP, DOWN, NONE = "w", "s", ""
 # The console's memory, as is known of this cartridge; what it holds is on the screen, in pixels of the picture.
 BALL_X, BALL_Y, PADDLE_Y = 49, 54, 51
 WALLS = (44, 207)  # between these the middle of the ball goes up and down
-REACH_X = 188  # where it meets the paddle
+REACH_X = 188  # where it meets the paddle; it flies one pixel a frame
 PADDLE_MIDDLE = 7  # from PADDLE_Y
 PADDLE_LIMITS = (38, 203)  # of PADDLE_Y
 GLIDE = 6  # the paddle goes so far for each frame that a key is held, the way it glides included
-TOO_FAR_DOWN = 1  # and so much less on its way down
-SHORTEST, LONGEST = 2, 33  # frames that a key is held
-SETTLE_FRAMES = 12
-LAST_FRAMES = 6  # no move begins later than it ends so long before the ball comes in
-HOME, NEAR_HOME = 115, 12  # of PADDLE_Y: where it waits
-EDGE = 9.5  # further from its middle a paddle misses
-RISKY = 4.5  # so far from the middle for nothing is not worth the risk
 
-# The machine follows the ball, a little slower than a steep ball flies. Ball off the middle of our paddle, in pixels:
-STEEP_DOWN, STEEP_UP, HIGH = (6, 9), (-9, -7), (-5, -3)
-UPPER, LOWER, LOWEST = 126, 172, 207
+DECISION_FRAMES = 2  # decides on every second frame, as an agent does, from it and the one seen before
+HOME, NEAR_HOME = 95, 22  # of PADDLE_Y: where it waits while the ball is away
+FAR = 18  # so far from where it should be, a key is held
+STILL_TO_COME = 1.3  # of the distance between two decisions: so far a paddle goes on when its key is let go
+OFF = 6.5  # nearer than that is near enough: the shortest press moves the paddle by 12
+LOOKS, EACH = range(100, 174), 12  # of BALL_X: from there to there the paddle is put right once in so many pixels
 
 
-def aims(y: float) -> list[tuple[int, int]]:
-    """With which part of the paddle to hit a ball that comes in at `y`: across the court, where the machine is late."""
-    if y < 80 or 122 <= y < 130:
-        return [STEEP_DOWN, STEEP_UP]
-    if y < UPPER:
-        return [STEEP_DOWN]
-    return [STEEP_UP] if y <= LOWER else [HIGH]
+def aim(y: float, speed: float) -> float:
+    """How far under the paddle's middle to meet a ball that comes in at `y`, `speed` pixels a frame down.
+
+    An end of the paddle sends it back so steep that the machine is late for it, and the end that a steep ball comes
+    towards has the most room: it is hit when the ball is still beside it. These are a little nearer the middle than
+    is best, since who misses loses the point and who returns the ball gets another chance.
+    """
+    if y > 166:  # nothing from there is too steep for the machine
+        return 0
+    if speed < 0:
+        return 8.5 if speed <= -2 else 5
+    if speed == 0:
+        return 4
+    if y < 126:  # the machine reaches whatever goes up from there
+        return -1 if y < 80 else 3
+    return -9.5 if speed >= 2 else -7
 
 
 class PongPlayer:
-    """Sees where the ball will come in, goes there in one move, and back to the middle when the ball is on its way."""
+    """Goes home while the ball is away and to where it will come in, then puts the paddle right by short presses.
+
+    What it does follows from two pictures, 1/30 s apart, alone. A press shows some frames late, so that short ones
+    are decided on where the ball is at certain columns only: each has been seen to its end before the next.
+    """
 
     def __init__(self, ale: Any, fps: float, reaction_s: float) -> None:
         self._ale = ale.ale
+        self._seen: list[tuple[int, int, int]] = []
+        self._held = 0
+        self._frame = 0
         self._late = round(reaction_s * fps)
-        self._seen: list[tuple[int, int]] = []
-        self._held = NONE
-        self._left = 0
-        self._idle = 0
+        self._under_way = [0] * self._late  # its keys of the last frames, where they take effect late
 
     def keys(self, *, running: bool) -> frozenset[str]:
         memory = self._ale.getRAM()
-        self._seen = [*self._seen[-4:], (int(memory[BALL_X]), int(memory[BALL_Y]))]
-        if self._left:
-            self._left -= 1
-            self._idle = 0
-        else:
-            self._held = NONE
-            self._idle += 1
-            if self._idle >= SETTLE_FRAMES + self._late:
-                paddle_y = int(memory[PADDLE_Y])
-                self._move(self._move_home(paddle_y) if self._going() else self._move_to_ball(paddle_y))
-        return frozenset(self._held)
+        if self._frame % DECISION_FRAMES == 0:
+            self._seen = [*self._seen[-1:], (int(memory[BALL_X]), int(memory[BALL_Y]), int(memory[PADDLE_Y]))]
+            self._held = self._decide() if len(self._seen) == 2 else 0
+        self._frame += 1
+        self._under_way = [*self._under_way, self._held][1:] if self._late else []
+        return frozenset((NONE, DOWN, UP)[self._held])
 
-    def _move(self, frames: int) -> None:
-        """Hold a key for so many frames, down if positive."""
-        if frames:
-            self._held = DOWN if frames > 0 else UP
-            self._left = abs(frames) - 1
-            self._idle = 0
-
-    def _move_home(self, paddle_y: int) -> int:
-        off = HOME - paddle_y
-        return 0 if abs(off) <= NEAR_HOME else int(math.copysign(max(SHORTEST, round(abs(off) / GLIDE)), off))
-
-    def _move_to_ball(self, paddle_y: int) -> int:
-        """The move after which the ball meets the best part of the paddle, none if it does already."""
-        if (coming := self._coming()) is None:
+    def _decide(self) -> int:
+        """1 to go down, -1 up, 0 neither."""
+        (x_before, y_before, paddle_before), (x, y, paddle_y) = self._seen
+        if not (y_before and y):  # no ball
             return 0
-        y, frames = coming
-        best, move = _badness(y, paddle_y), 0
-        for length in range(SHORTEST, min(LONGEST, math.floor(frames) - LAST_FRAMES - self._late) + 1):
-            for there, frames_held in (
-                (paddle_y - GLIDE * length, -length),
-                (paddle_y + GLIDE * length - TOO_FAR_DOWN, length),
-            ):
-                badness = _badness(y, there) + 0.5 + 0.02 * length
-                if PADDLE_LIMITS[0] <= there <= PADDLE_LIMITS[1] and badness < best:
-                    best, move = badness, frames_held
-        return move
+        coming = x - x_before == DECISION_FRAMES and x < REACH_X - DECISION_FRAMES
+        if not coming and x_before - x != DECISION_FRAMES:
+            return 0
+        if (wanted := self._where_to_meet(x, y, y - y_before) if coming else HOME) is None:
+            return 0
+        low, high = PADDLE_LIMITS
+        to_go = min(high, max(low, wanted)) - paddle_y - GLIDE * sum(self._under_way)
+        moved = paddle_y - paddle_before
+        far, left = (FAR if coming else NEAR_HOME), to_go - STILL_TO_COME * moved
+        if abs(left) > far and abs(to_go) > 0.7 * far:
+            return 1 if left > 0 else -1
+        column = x + self._late
+        if coming and column in LOOKS and (column - LOOKS.start) % EACH < DECISION_FRAMES and abs(to_go - moved) > OFF:
+            return 1 if to_go > moved else -1
+        return 0
 
-    def _going(self) -> bool:
-        """Whether the ball is seen on its way to the other side."""
-        return self._all_seen() and self._seen[-1][0] < self._seen[0][0]
-
-    def _all_seen(self) -> bool:
-        return len(self._seen) == 5 and all(chain.from_iterable(self._seen))
-
-    def _coming(self) -> tuple[float, float] | None:
-        """At which height the ball comes in, and in how many frames; None while that cannot be told."""
-        if not self._all_seen():
+    def _where_to_meet(self, x: int, y: int, fallen: int) -> float | None:
+        """Where the paddle should be when the ball comes in; None where that cannot be told, at the wall."""
+        if fallen % DECISION_FRAMES:
             return None
-        (x_before, y_before), (x, y) = self._seen[0], self._seen[-1]
-        x_speed, y_speed = (x - x_before) / 4, (y - y_before) / 4
-        if x_speed <= 0.5 or x >= REACH_X - 6 or y_speed != int(y_speed):  # away, too late, or at the wall just now
-            return None
-        frames = (REACH_X - x) / x_speed
-        end = y + y_speed * frames
+        speed = fallen // DECISION_FRAMES
+        end = y + speed * (REACH_X - x)
         top, bottom = WALLS
         while not top <= end <= bottom:
-            end = 2 * top - end if end < top else 2 * bottom - end
-        return end, frames
-
-
-def _badness(y: float, paddle_y: int) -> float:
-    """How bad it is to hit a ball that comes in at `y` with the paddle there: 0 is as aimed."""
-    off = y - PADDLE_MIDDLE - paddle_y
-    if abs(off) > EDGE:
-        return 100 + abs(off)
-    missed_by = min(max(low - off, 0, off - high) for low, high in aims(y))
-    return min(missed_by, 2) + (2 if missed_by > 0 and abs(off) > RISKY else 0)
+            end, speed = (2 * top if end < top else 2 * bottom) - end, -speed
+        return end - PADDLE_MIDDLE - aim(end, speed)
 
 
 def make(disturbed: bool, max_frames: int | None) -> Env:
