@@ -192,26 +192,28 @@ def _scaled(crop: Box, of: tuple[int, int], size: tuple[int, int]) -> tuple[int,
 
 
 class RollingFrames:
-    """The last `frames` frames with their features: each live frame is encoded once, when it arrives.
+    """The newest frame and the features of those before: each live frame is encoded once, when it arrives.
 
-    `features` is what the policy's step wants of the earlier frames, oldest first.
+    A window is `frames` of them, each `apart` frames after the one before. `features` is what the policy's step wants
+    of the earlier ones, oldest first.
     """
 
-    def __init__(self, frames: int, feature_size: int) -> None:
+    def __init__(self, frames: int, feature_size: int, apart: int = 1) -> None:
         self._size = frames
-        self._earlier = np.zeros((1, max(frames - 1, 1), feature_size), np.float32)
+        self._apart = apart
+        self._earlier = np.zeros((1, max((frames - 1) * apart, 1), feature_size), np.float32)
         self._seen = 0
         self.newest: Image | None = None
 
     @property
     def features(self) -> npt.NDArray[np.float32]:
-        """(1, N-1, D) float32: features of the frames before the one being decided on."""
-        return self._earlier[:, : self._size - 1]
+        """(1, N-1, D) float32: features of the window's frames before the one being decided on."""
+        return self._earlier[:, :: self._apart][:, : self._size - 1]
 
     @property
     def is_full(self) -> bool:
         """Whether the frames pushed so far make a window together with the newest."""
-        return self._seen >= self._size
+        return self._seen > (self._size - 1) * self._apart
 
     def push(self, frame: Image, features: npt.NDArray[np.float32]) -> None:
         """Take `frame` with its features (1, D) in; the oldest one leaves."""

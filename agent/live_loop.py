@@ -65,7 +65,7 @@ class LiveLoop:
         self._recording = recording
         self._watcher = watcher
         self._shadow = shadow
-        self._frames = RollingFrames(policy.meta.frames, policy.meta.feature_size)
+        self._frames = RollingFrames(policy.meta.frames, policy.meta.feature_size, policy.meta.apart)
         self._keys = [action.keys for action in policy.meta.actions.actions]
         self._held = _NOTHING
         self._captured_ns = 0

@@ -71,7 +71,7 @@ def _place(recorded: Box, screen: Screen) -> Box:
 def _measured(
     policy: Policy, screen: Screen, window: ProbeWindow, holder: KeyHolder, key: str, rounds: int
 ) -> LoopBack:
-    frames = RollingFrames(policy.meta.frames, policy.meta.feature_size)
+    frames = RollingFrames(policy.meta.frames, policy.meta.feature_size, policy.meta.apart)
     moments = random.Random(0)
     stages_ns, total_ns = [], []
     before = float(policy.meta.prepare(screen.grab(window.box)).mean())

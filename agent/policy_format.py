@@ -22,6 +22,8 @@ STEP_FILE = "policy.tflite"
 SETTINGS_FILE = "policy.json"
 MAX_FRAMES = 64
 MAX_FEATURES = 1 << 20
+MAX_APART = 1000
+MAX_BUFFER = 1 << 26  # numbers in the rolling buffer
 MAX_GREY_LEVELS = 2  # a larger difference of prepared pixels is refused
 
 
@@ -38,8 +40,9 @@ class Spacing:
 class PolicyMeta:
     """`recorded` is how the screen was recorded, `frame` what the model sees of that: `play` applies both in order.
 
-    `frames` is the number of frames in a window, `feature_size` the D of the encoder, `patterns` the prepared
-    patterns of the pixel contract, `digests` SHA-256 by file name. Raises `TwoframeError` naming every problem.
+    `frames` is the number of frames in a window, `apart` how many ticks lie from each to the next, `feature_size` the D
+    of the encoder, `patterns` the prepared patterns of the pixel contract, `digests` SHA-256 by file name. Raises
+    `TwoframeError` naming every problem.
     """
 
     recorded: FrameSpec
@@ -49,6 +52,7 @@ class PolicyMeta:
     spacing: Spacing
     frames: int
     feature_size: int
+    apart: int
     label_shift_ms: float
     window: str | None
     region: Box
@@ -64,8 +68,14 @@ class PolicyMeta:
             problems.append(f"fps: found {self.fps}, expected more than 0 and at most {MAX_FPS:g}")
         if not 1 <= self.frames <= MAX_FRAMES:
             problems.append(f"frames: found {self.frames}, expected 1 to {MAX_FRAMES}")
+        if not 1 <= self.apart <= MAX_APART:
+            problems.append(f"apart: found {self.apart}, expected 1 to {MAX_APART}")
         if not 1 <= self.feature_size <= MAX_FEATURES:
             problems.append(f"feature size: found {self.feature_size}, expected 1 to {MAX_FEATURES}")
+        if not problems and (self.frames - 1) * self.apart * self.feature_size > MAX_BUFFER:
+            problems.append(
+                f"frames, apart, feature size: found {self.frames}, {self.apart} and {self.feature_size}, expected less"
+            )
         if not 0 < self.spacing.low_ns <= self.spacing.median_ns <= self.spacing.high_ns:
             problems.append("spacing: found values out of order, expected low <= median <= high")
         raise_if_any(problems)
@@ -93,6 +103,7 @@ class PolicyMeta:
             "spacing_ns": [self.spacing.low_ns, self.spacing.median_ns, self.spacing.high_ns],
             "frames": self.frames,
             "feature_size": self.feature_size,
+            "apart": self.apart,
             "label_shift_ms": self.label_shift_ms,
             "window": self.window,
             "region": self.region.to_json(),
@@ -112,6 +123,7 @@ class PolicyMeta:
             "spacing_ns": list,
             "frames": int,
             "feature_size": int,
+            "apart": int,
             "label_shift_ms": (int, float),
             "window": (str, type(None)),
             "training": dict,
@@ -138,6 +150,7 @@ class PolicyMeta:
             spacing=Spacing(*spacing),
             frames=value["frames"],
             feature_size=value["feature_size"],
+            apart=value["apart"],
             label_shift_ms=float(value["label_shift_ms"]),
             window=value["window"],
             region=Box.from_json(value.get("region")),

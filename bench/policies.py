@@ -69,6 +69,7 @@ def write_policy(options: argparse.Namespace) -> None:
         spacing=Spacing(period_ns, period_ns, period_ns),
         frames=FRAMES,
         feature_size=network.feature_size,
+        apart=1,
         label_shift_ms=0.0,
         window=options.window,
         region=Box.parse(options.region, "--region"),

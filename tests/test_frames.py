@@ -87,6 +87,15 @@ def test_rolling_frames_are_full_after_a_window_of_pushes_and_hold_the_latest_fe
     assert not rolling.is_full
 
 
+def test_rolling_frames_further_apart_come_from_so_many_pushes_ago() -> None:
+    rolling = RollingFrames(3, 1, apart=2)
+    for n in range(1, 8):
+        assert rolling.is_full == (n > 5)
+        if n > 4:
+            assert rolling.features.tolist() == [[[n - 4], [n - 2]]]
+        rolling.push(np.zeros((2, 2, 1), np.uint8), np.full((1, 1), n, np.float32))
+
+
 def test_a_window_of_one_frame_needs_no_earlier_features() -> None:
     rolling = RollingFrames(1, 2)
     assert rolling.features.shape == (1, 0, 2)

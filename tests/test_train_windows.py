@@ -27,7 +27,7 @@ def opened(*folders: Path, room: Path, **changed: object) -> Dataset:
     return open_dataset(folders, room=room, **settings)  # type: ignore[arg-type]
 
 
-def synthetic(gaps: list[int], t: int, labels: np.ndarray | None = None, stride: int = 1) -> Dataset:
+def synthetic(gaps: list[int], t: int, labels: np.ndarray | None = None, apart: int = 1) -> Dataset:
     """A dataset of `t` tiny frames that hold their number, with gaps before the frames `gaps`."""
     frames = np.zeros((t, 2, 2, 1), np.uint8)
     frames[:, 0, 0, 0] = np.arange(t) % 256
@@ -39,7 +39,7 @@ def synthetic(gaps: list[int], t: int, labels: np.ndarray | None = None, stride:
         sources=(frames,),
         starts=np.array([0, t]),
         labels=labels,
-        previous=previous_actions(labels, gap_before, stride),
+        previous=previous_actions(labels, gap_before, 1),
         gap_before=gap_before,
         is_target=np.ones(t, bool),
         is_correction=np.zeros(t, bool),
@@ -47,7 +47,7 @@ def synthetic(gaps: list[int], t: int, labels: np.ndarray | None = None, stride:
         actions=described.actions,
         meta=described,
         frame=described.frame,
-        stride=stride,
+        apart=apart,
     )
 
 
@@ -165,13 +165,13 @@ def test_window_never_spans_two_recordings_or_a_gap(tmp_path: Path) -> None:
     frames=st.integers(1, 4),
     run_frames=st.integers(1, 9),
     batch_windows=st.integers(1, 70),
-    stride=st.integers(1, 4),
+    apart=st.integers(1, 4),
     seed=st.integers(0, 5),
 )
 def test_an_epoch_holds_every_window_once_with_its_own_frames(
-    t: int, gaps: list[int], frames: int, run_frames: int, batch_windows: int, stride: int, seed: int
+    t: int, gaps: list[int], frames: int, run_frames: int, batch_windows: int, apart: int, seed: int
 ) -> None:
-    dataset = synthetic(gaps, t, stride=stride)
+    dataset = synthetic(gaps, t, apart=apart)
     whole = stretches_of(dataset.gap_before, np.ones(t, bool))
     windows = windows_of(dataset, whole, frames)
     weights = np.ones(t, np.float32)
@@ -184,7 +184,7 @@ def test_an_epoch_holds_every_window_once_with_its_own_frames(
                 end = batch.ends[run, j]
                 seen.append(end)
                 window = batch.frames[run, j : j + frames, 0, 0, 0]
-                assert window.tolist() == [(end - i * stride) % 256 for i in reversed(range(frames))]
+                assert window.tolist() == [(end - i * apart) % 256 for i in reversed(range(frames))]
                 assert batch.labels[run, j] == dataset.labels[end]
             assert (batch.weights[batch.ends < 0] == 0).all()
             assert batch.weights.sum() == pytest.approx(1)
@@ -317,6 +317,14 @@ def test_every_nth_frame_is_a_slower_policy(tmp_path: Path) -> None:
     assert dataset.spacing(np.arange(10, 100)).median_ns == 3 * PERIOD_NS
     assert dataset.previous[3:].tolist() == dataset.labels[:-3].tolist()
     assert (dataset.previous[:3] == -1).all()
+
+
+def test_frames_of_a_window_further_apart_do_not_slow_the_policy_down(tmp_path: Path) -> None:
+    recording = bar_recording(tmp_path / "rec", 100)
+    assert [opened(recording, room=tmp_path, apart_ms=ms).apart for ms in (0, 60, 80, 150)] == [1, 1, 2, 3]
+    dataset = opened(recording, room=tmp_path, stride=2, apart_ms=220)
+    assert (dataset.fps, dataset.stride, dataset.apart) == (10, 2, 4)
+    assert windows_of(dataset, [Stretch(0, 100)], 3).tolist() == list(range(8, 100))
 
 
 def test_recordings_with_other_actions_fit_together_when_told_what_to_learn(tmp_path: Path) -> None:

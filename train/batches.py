@@ -140,11 +140,11 @@ class Batches:
         return np.concatenate(dealt)
 
     def _rows(self) -> Iterator[npt.NDArray[np.int64]]:
-        """The frames of each stretch as the policy would see them: every `stride`-th, from each possible start."""
-        stride = self._dataset.stride
+        """Frames of each stretch of which any neighbours make a window: every `apart`-th, from each possible start."""
+        apart = self._dataset.apart
         for start, stop in self._stretches:
-            for phase in range(min(stride, stop - start)):
-                row = np.arange(start + phase, stop, stride)
+            for phase in range(min(apart, stop - start)):
+                row = np.arange(start + phase, stop, apart)
                 if len(row) >= self._frames:
                     yield row
 

@@ -27,11 +27,11 @@ class Dataset:
     """T frames of one or several recordings in a row; frame t is the same in every array.
 
     `sources` hold the frames (T_i, H, W, C) uint8, recording by recording, the i-th from `starts[i]` to
-    `starts[i + 1]`. The policy sees every `stride`-th frame: its windows hold frames so far apart, and windows
-    may end at any frame. labels (T,) int64; previous (T,) int64 is the action held `stride` frames earlier, -1
-    after a gap; gap_before (T,) bool, also at the start of a recording; is_target (T,) bool where a person
-    decided and the label is known; is_correction (T,) bool in a rollout; captured_ns (T,) int64, from the start
-    of each recording.
+    `starts[i + 1]`. The policy sees every `stride`-th frame; the frames of a window lie `apart` frames from each
+    other, a multiple of that, and windows may end at any frame. labels (T,) int64; previous (T,) int64 is the action
+    held `stride` frames earlier, -1 after a gap; gap_before (T,) bool, also at the start of a recording; is_target
+    (T,) bool where a person decided and the label is known; is_correction (T,) bool in a rollout; captured_ns (T,)
+    int64, from the start of each recording.
     """
 
     sources: tuple[npt.NDArray[np.uint8], ...]
@@ -46,6 +46,7 @@ class Dataset:
     meta: Meta
     frame: FrameSpec
     stride: int = 1
+    apart: int = 1
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -67,7 +68,7 @@ class Dataset:
         np.take(self.sources[i], index - self.starts[i], axis=0, out=out, mode="clip")
 
     def spacing(self, windows: npt.NDArray[np.int64]) -> Spacing:
-        """Of the newest two frames of the `windows` that end at these frames: 1st, 50th, 99th percentile."""
+        """From the frame seen before to the last of the `windows` that end at these: 1st, 50th, 99th percentile."""
         inside = windows[self.previous[windows] >= 0]
         spacings = self.captured_ns[inside] - self.captured_ns[inside - self.stride]
         if not len(spacings):
@@ -85,11 +86,13 @@ def open_dataset(
     shift_ms: float,
     stride: int,
     room: Path,
+    apart_ms: float = 0.0,
 ) -> Dataset:
     """Open the recordings in `folders` and look whether they belong together.
 
     `actions` replace the recorded ones; `frame_of` tells from the recorded FrameSpec the one that the policy
-    is to see. Frames that must be prepared anew go to a file without a name in the folder `room`.
+    is to see; the frames of a window lie `apart_ms` from each other, to the nearest frame. Frames that must be
+    prepared anew go to a file without a name in the folder `room`.
     Raises `TwoframeError` naming the folders that do not fit.
     """
     recordings = [Recording.open(folder) for folder in folders]
@@ -122,6 +125,7 @@ def open_dataset(
         meta=meta,
         frame=frame,
         stride=stride,
+        apart=stride * max(1, round(apart_ms / 1000 * meta.fps / stride)),
     )
 
 

@@ -135,7 +135,7 @@ def compare(policy: Policy, weights: str, dataset: Dataset, judgement: Judgement
 def played(policy: Policy, dataset: Dataset, ends: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
     """(M, A) float32: what `policy` says at the frames `ends` (M,), where in a row each frame encoded once."""
     frames, stride = policy.meta.frames, dataset.stride
-    rolling = RollingFrames(frames, policy.meta.feature_size)
+    rolling = RollingFrames(frames, policy.meta.feature_size, policy.meta.apart)
     image = np.empty((1, *dataset.frame.shape), np.uint8)
     result = np.empty((len(ends), len(dataset.actions)), np.float32)
     before = -1
@@ -143,7 +143,7 @@ def played(policy: Policy, dataset: Dataset, ends: npt.NDArray[np.int64]) -> npt
         first = end
         if end != before + stride:  # another stretch
             rolling.clear()
-            first = end - (frames - 1) * stride
+            first = end - (frames - 1) * dataset.apart
         for t in range(first, end + 1, stride):
             dataset.gather(np.array([t]), image)
             features, result[row] = policy.step(image[0], rolling.features)

@@ -65,6 +65,7 @@ def prepare_lesson(options: TrainOptions, room: Path) -> Lesson:
         frame_of=options.frame_of,
         shift_ms=options.label_shift_ms,
         stride=options.stride,
+        apart_ms=options.apart_ms,
         room=room,
     )
     if judges:

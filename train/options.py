@@ -32,6 +32,7 @@ Precision = Literal["float32", "bfloat16"]
 Weights = Literal["int8", "float16", "float32"]
 Join = Literal["lstm", "channels"]
 Balance = Literal["none", "half", "full"]
+MAX_APART_MS = 1000.0
 BALANCE = {"none": 0.0, "half": 0.5, "full": 1.0}  # the power of an action's share that its weight takes off
 
 
@@ -49,6 +50,9 @@ class TrainOptions:
     """The network that looks at one image: compact is small and quick, alexnet is the classic of 2012."""
     frames: Annotated[int, tyro.conf.arg(metavar="N")] = 2
     """Images the policy decides by; two show where things move, 1 is a plain image classifier."""
+    apart_ms: Annotated[float, tyro.conf.arg(metavar="MS")] = 0.0
+    """How long after one another they were taken, to the nearest frame; at least one frame. Further apart shows slow
+    movements, closer together quick ones."""
     join: Join = "lstm"
     """How they come together: an LSTM reads the features of each in order, or they are the channels of one image,
     which play encodes anew for every decision."""
@@ -82,7 +86,7 @@ class TrainOptions:
     color: Color | None = None
     """gray, of recordings in rgb."""
     stride: Annotated[int, tyro.conf.arg(metavar="N")] = 1
-    """See every N-th frame: the frames of a window lie further apart, and play decides less often."""
+    """See only every N-th frame: play decides less often."""
     keys: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=KEY")] = ()
     """Other actions over the recorded keys, e.g. left=a right=d rest=; without it those of the recording."""
     label_shift_ms: Annotated[float, tyro.conf.arg(metavar="MS")] = 0.0
@@ -125,10 +129,12 @@ class TrainOptions:
 
         with usage():
             problems = at_least(1, "frames", "epochs", "patience", "batch", "run", "stride")
-            problems += at_least(0, "seed", "label_shift_ms", "change_weight", "correction_weight")
+            problems += at_least(0, "seed", "apart_ms", "label_shift_ms", "change_weight", "correction_weight")
             problems += shares("drop_older", "swap_older", "brightness", "shift", "erase")
             if not self.recordings and not self.resume:
                 problems.append("RECORDING: found nothing, expected at least one folder made by collect")
+            if self.apart_ms > MAX_APART_MS:
+                problems.append(f"--apart-ms: found {self.apart_ms:g}, expected at most {MAX_APART_MS:g}")
             if self.frames > MAX_FRAMES:
                 problems.append(f"--frames: found {self.frames}, expected at most {MAX_FRAMES}")
             if not self.max_minutes > 0:

@@ -136,7 +136,7 @@ def _worst(figure: Any, judgement: Judgement, dataset: Dataset, frames: int, cho
     for row, axes in zip(chosen, grid, strict=False):
         end = judgement.ends[row]
         window = np.empty((frames, *dataset.frame.shape), np.uint8)
-        dataset.gather(np.arange(frames) * dataset.stride + end - (frames - 1) * dataset.stride, window)
+        dataset.gather(end - np.arange(frames)[::-1] * dataset.apart, window)
         border = np.full((dataset.frame.height, 2, dataset.frame.channels), 255, np.uint8)
         images = [image for frame in window for image in (frame, border)][:-1]
         axes.imshow(np.concatenate(images, axis=1).squeeze(), cmap="gray", vmin=0, vmax=255)

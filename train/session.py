@@ -232,6 +232,7 @@ def write_policy(options: TrainOptions, lesson: Lesson, learned: Learned) -> Agr
         spacing=dataset.spacing(lesson.training),
         frames=options.frames,
         feature_size=learned.network.feature_size,
+        apart=dataset.apart // dataset.stride,
         label_shift_ms=options.label_shift_ms,
         window=meta.window,
         region=meta.region,

@@ -45,7 +45,7 @@ def stretches_of(gap_before: npt.NDArray[np.bool_], part: npt.NDArray[np.bool_])
 
 def windows_of(dataset: Dataset, stretches: Sequence[Stretch], frames: int) -> npt.NDArray[np.int64]:
     """(M,) int64: the last frame of each window of `frames` frames that has a label to learn."""
-    reach = (frames - 1) * dataset.stride
+    reach = (frames - 1) * dataset.apart
     ends = [np.arange(start + reach, stop) for start, stop in stretches if stop - start > reach]
     joined = np.concatenate(ends) if ends else np.empty(0, np.int64)
     return joined[dataset.is_target[joined]]
@@ -61,7 +61,7 @@ def split(dataset: Dataset, *, frames: int, seed: int) -> Split:
     total = len(dataset)
     sections = int(np.clip(total // _SECTION, 2, 64))
     length = total / sections
-    reach = (frames - 1) * dataset.stride
+    reach = (frames - 1) * dataset.apart
     block = max(reach + 2, round(length * VALIDATION_SHARE))
     guard = max(reach, min(round(dataset.meta.fps), round(length * VALIDATION_SHARE / 4)))
     everything = windows_of(dataset, stretches_of(dataset.gap_before, np.ones(total, np.bool_)), frames)

@@ -73,7 +73,8 @@ class Agent:
 
     def begin(self) -> None:
         """For a new episode."""
-        self._frames = RollingFrames(self._policy.meta.frames, self._policy.meta.feature_size)
+        meta = self._policy.meta
+        self._frames = RollingFrames(meta.frames, meta.feature_size, meta.apart)
         self._under_way: list[tuple[int, frozenset[str]]] = []
         self._held = frozenset[str]()
         self._frame = 0
