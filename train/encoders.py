@@ -11,6 +11,7 @@ import numpy.typing as npt
 from keras import layers, ops
 
 Pixels = npt.NDArray[np.float32]  # (H, W, C), 0..255
+LEAST_DEVIATION = 32.0  # grey levels
 
 
 def alexnet(x: Any) -> Any:
@@ -75,15 +76,15 @@ def compact(x: Any) -> Any:
     return layers.Activation("relu")(x)
 
 
-def normalized(image: Any, mean: Pixels, deviation: Pixels, least: float) -> Any:
+def normalized(image: Any, mean: Pixels, deviation: Pixels) -> Any:
     """The image less `mean`, over `deviation`: constants of the model, so that it takes plain frames.
 
-    A pixel that hardly ever changed would make noise deafening, so its deviation is taken as `least` grey
-    levels at least.
+    A pixel that hardly ever changed would make noise deafening, and an object that comes where none has been: its
+    deviation is taken as `LEAST_DEVIATION` at least.
     """
     layer = layers.Normalization(axis=(1, 2, 3), name="normalized")
     layer.build((None, *image.shape[1:]))
-    layer.set_weights([mean, np.maximum(deviation, least) ** 2, np.zeros((), np.int32)])
+    layer.set_weights([mean, np.maximum(deviation, LEAST_DEVIATION) ** 2, np.zeros((), np.int32)])
     layer.finalize_state()
     return layer(ops.cast(image, "float32"))
 
@@ -92,12 +93,10 @@ def normalized(image: Any, mean: Pixels, deviation: Pixels, least: float) -> Any
 class Recipe:
     """An encoder with what it is trained with: the optimiser of a learning rate, the largest norm of all gradients.
 
-    `layers` takes normalised images (B, H, W, C) to features (B, D); `least` gives, of the recording's deviation per
-    pixel, the least grey levels that a pixel is taken to vary by.
+    `layers` takes normalised images (B, H, W, C) to features (B, D).
     """
 
     layers: Callable[[Any], Any]
-    least: Callable[[Pixels], float]
     lstm_units: int
     learning_rate: float
     optimizer: Callable[[float], Any]
@@ -113,22 +112,13 @@ def adamw(learning_rate: float) -> Any:
     return keras.optimizers.AdamW(learning_rate, weight_decay=1e-2)
 
 
-def build_encoder(name: str, layers_of: Callable[[Any], Any], least: float, mean: Pixels, deviation: Pixels) -> Any:
+def build_encoder(name: str, layers_of: Callable[[Any], Any], mean: Pixels, deviation: Pixels) -> Any:
     """The model from an image (H, W, C) uint8 to its features, normalised by the recording's `mean` and `deviation`."""
     image = keras.Input(mean.shape, dtype="uint8", name="image")
-    return keras.Model(image, layers_of(normalized(image, mean, deviation, least)), name=name)
-
-
-def an_eighth(deviation: Pixels) -> float:
-    """Of the typical deviation, but 2 grey levels at least."""
-    return max(2.0, float(np.sqrt(np.mean(deviation**2))) / 8)
-
-
-def just_32(deviation: Pixels) -> float:
-    return 32.0
+    return keras.Model(image, layers_of(normalized(image, mean, deviation)), name=name)
 
 
 RECIPES = {
-    "compact": Recipe(compact, an_eighth, lstm_units=128, learning_rate=1e-3, optimizer=adamw, clip_norm=1.0),
-    "alexnet": Recipe(alexnet, just_32, lstm_units=256, learning_rate=1e-2, optimizer=momentum),
+    "compact": Recipe(compact, lstm_units=128, learning_rate=1e-3, optimizer=adamw, clip_norm=1.0),
+    "alexnet": Recipe(alexnet, lstm_units=256, learning_rate=1e-2, optimizer=momentum),
 }

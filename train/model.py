@@ -46,12 +46,11 @@ def build_network(
 ) -> Network:
     """A new network over `frames` images; `mean` and `deviation` (H, W, C) float32 are those of the recording."""
     recipe = RECIPES[encoder_name]
-    least = recipe.least(deviation)
     if join == "channels":
-        encoder = build_encoder("pixels", layers.Flatten(), least, mean, deviation)
+        encoder = build_encoder("pixels", layers.Flatten(), mean, deviation)
         decider = build_stacked_decider(recipe, frames, mean.shape, actions)
     else:
-        encoder = build_encoder(encoder_name, recipe.layers, least, mean, deviation)
+        encoder = build_encoder(encoder_name, recipe.layers, mean, deviation)
         decider = build_decider(frames, encoder.output_shape[-1], recipe.lstm_units, actions)
     return Network(encoder, decider, build_model(encoder, decider))
 

@@ -50,7 +50,7 @@ class TrainOptions:
     """The network that looks at one image: compact is small and quick, alexnet is the classic of 2012."""
     frames: Annotated[int, tyro.conf.arg(metavar="N")] = 2
     """Images the policy decides by; two show where things move, 1 is a plain image classifier."""
-    apart_ms: Annotated[float, tyro.conf.arg(metavar="MS")] = 0.0
+    apart_ms: Annotated[float, tyro.conf.arg(metavar="MS")] = 130.0
     """How long after one another they were taken, to the nearest frame; at least one frame. Further apart shows slow
     movements, closer together quick ones."""
     join: Join = "lstm"
