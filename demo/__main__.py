@@ -44,6 +44,8 @@ class Scale:
     max_frames: int
 
 
+DISTURB = "12"  # wrong keys a minute
+
 FULL = Scale(240.0, ("--max-minutes", "2.5"), agent_laps=5, driver_laps=2, max_frames=1000)
 QUICK = Scale(15.0, ("--epochs", "2"), agent_laps=1, driver_laps=1, max_frames=90)
 
@@ -64,8 +66,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
         scale = QUICK if options.quick else FULL
         out = new_folder(options.out.resolve())
-        with display(show=options.show):
-            demo(Stages(out / "logs"), out, scale)
+        with display(show=options.show) as is_virtual:
+            demo(Stages(out / "logs"), out, scale, has_own_keyboard=is_virtual)
         return 0
 
     return run_command(command)
@@ -85,8 +87,8 @@ def new_folder(out: Path) -> Path:
 
 
 @contextmanager
-def display(*, show: bool) -> Iterator[None]:
-    """A display for the game: one of our own, or the real one if the person agrees."""
+def display(*, show: bool) -> Iterator[bool]:
+    """A display for the game: one of our own (True), or the real one if the person agrees."""
     if not show and sys.platform == "linux":
         from demo.display import VirtualDisplay  # for X11 only
 
@@ -94,7 +96,7 @@ def display(*, show: bool) -> Iterator[None]:
             print(f"working on the virtual display {virtual.name}; your screen and keyboard stay yours")
             os.environ.clear()
             os.environ.update(virtual.env)
-            yield
+            yield True
         return
     print("This uses your screen and PRESSES KEYS (a, w, d) in the game's window for about 12 minutes.")
     print("Do not use the keyboard meanwhile. Ctrl-C here ends it. Press Enter to begin.")
@@ -102,20 +104,26 @@ def display(*, show: bool) -> Iterator[None]:
         input()
     except EOFError:
         raise TwoframeError("--show: found nobody to press Enter, expected a person at this terminal") from None
-    yield
+    yield False
 
 
-def demo(stages: Stages, out: Path, scale: Scale) -> None:
-    """Run all stages and leave the results in `out`. Raises `TwoframeError` if one fails."""
+def demo(stages: Stages, out: Path, scale: Scale, *, has_own_keyboard: bool) -> None:
+    """Run all stages and leave the results in `out`. Raises `TwoframeError` if one fails.
+
+    `has_own_keyboard`: whether the driver's keys can be told from those that `collect --disturb` presses.
+    """
     recording, policy = out / "recording", out / "policy"
     shortened = ("--max-frames", scale.max_frames)
     results: dict[str, list[float]] = {}
 
-    with stages.stage(f"record the scripted driver for {scale.record_s:g} s, the game pushing the steering at random"):
-        flags = f"--first-seed {RECORD_SEED} --laps 100 --driver scripted --disturb".split()
+    disturber = "wrong keys pressed" if has_own_keyboard else "the game pushing the steering"
+    with stages.stage(f"record the scripted driver for {scale.record_s:g} s, {disturber} now and then"):
+        flags = f"--first-seed {RECORD_SEED} --laps 100 --driver scripted".split()
+        flags += [] if has_own_keyboard else ["--disturb"]
         with stages.game(out / "record.json", *flags) as game:  # whole laps: short ones do not turn both ways
             wait_for_window(game)
             flags = f"--keys left=a forward=w right=d --fps 15 --countdown-s 0 --duration-s {scale.record_s:g}".split()
+            flags += ["--disturb", DISTURB] if has_own_keyboard else []
             stages.run("collect", recording, "--window", TITLE, *flags, "--crop", ",".join(map(str, CROP)))
     with stages.stage("train"):
         stages.run("train", recording, "--out", policy, *scale.train_flags)
