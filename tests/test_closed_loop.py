@@ -39,6 +39,7 @@ class Moment:
     class Meta:
         frames = 2
         feature_size = 1
+        apart = 1
         fps = 15.0
 
         def __init__(self, game: Any) -> None:

@@ -16,13 +16,14 @@ from train.cli import main
 
 # Keras 3.15 converts its variables to numpy 2 arrays that way.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning")
-QUICK = ["--max-minutes", "2", "--batch", "32", "--shift", "0"]
+# Neighbouring frames: the bar turns too often for a longer view back.
+QUICK = ["--max-minutes", "2", "--batch", "32", "--shift", "0", "--apart-ms", "0"]
 
 
 def accuracy_at_play(policy: Policy, t: int = 200, seed: int = 99) -> float:
     """On a bar it never saw, frame by frame as `play` does."""
     frames, keys = bar_frames(t, seed)
-    rolling = RollingFrames(policy.meta.frames, policy.meta.feature_size)
+    rolling = RollingFrames(policy.meta.frames, policy.meta.feature_size, policy.meta.apart)
     right = []
     for frame, key in zip(frames, keys, strict=True):
         features, probabilities = policy.step(frame, rolling.features)
