@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from train.batches import DROPPED, REPEATED
-from train.encoders import RECIPES, adamw, local_response_normalization
+from train.encoders import RECIPES, adamw, attended, local_response_normalization, normalized
 from train.export import to_litert
 from train.learner import Learner
 from train.model import Network, build_network, parameters, probabilities_of_runs, step
@@ -133,17 +133,68 @@ def test_shared_encodings_give_the_loss_and_gradients_of_plain_windows(frames: i
         np.testing.assert_allclose(np.array(ours), np.array(theirs), rtol=1e-3, atol=1e-4)
 
 
-def test_stacked_images_are_the_channels_of_the_encoders_image() -> None:
+def test_stacked_frames_are_the_channels_of_one_image() -> None:
     net = network(join="channels")
     window = images(2, 2)
-    mean, variance = (np.array(weight) for weight in net.encoder.get_layer("normalized").weights[:2])
-    normalised = (window - mean) / np.sqrt(variance)
-    as_channels = normalised[..., 0].transpose(0, 2, 3, 1)
+    maps = patches_of(net, window)
+    first = next(layer for layer in net.decider.layers if isinstance(layer, keras.layers.Activation))
+    inside = keras.Model(net.decider.input, first.input)(features_of(net, window))
+    assert np.array(inside) == pytest.approx(np.concatenate([maps[:, 0], maps[:, 1]], axis=-1), abs=1e-4)
+
+
+def test_alexnet_can_see_the_images_stacked_as_they_are() -> None:
+    net = network("alexnet", join="channels")
+    window = images(1, 2)
+    normalised = features_of(net, window).reshape(1, 2, *SHAPE)
     first = next(layer for layer in net.decider.layers if isinstance(layer, keras.layers.Conv2D))
-    inside = keras.Model(net.decider.input, first.input)(
-        net.encoder(window.reshape(4, *SHAPE)).numpy().reshape(2, 2, -1)
-    )
-    assert np.array(inside) == pytest.approx(as_channels, abs=1e-4)
+    inside = keras.Model(net.decider.input, first.input)(features_of(net, window))
+    assert np.array(inside)[..., 1] == pytest.approx(normalised[:, 1, ..., 0], abs=1e-4)
+
+
+def test_compact_sees_each_frame_beside_what_changed_since_the_one_before() -> None:
+    net = network(frames=3)
+    window = images(1, 3)
+    maps = patches_of(net, window)[0]
+    look = net.decider.get_layer("look")
+    seen = np.array(keras.Model(net.decider.input, look._inbound_nodes[-1].input_tensors[0])(features_of(net, window)))
+    channels = maps.shape[-1]
+    assert seen[..., :channels] == pytest.approx(maps, abs=1e-4)
+    assert (seen[0, ..., channels:] == 0).all()
+    assert seen[1:, ..., channels:] == pytest.approx(maps[1:] - maps[:-1], abs=1e-4)
+
+
+def features_of(net: Network, window: np.ndarray) -> np.ndarray:
+    batch, frames = window.shape[:2]
+    return np.array(net.encoder(window.reshape(batch * frames, *SHAPE))).reshape(batch, frames, -1)
+
+
+def patches_of(net: Network, window: np.ndarray) -> np.ndarray:
+    """(B, N, h, w, c): SHAPE (24, 32, 1) in patches every 2 pixels."""
+    return features_of(net, window).reshape(*window.shape[:2], 12, 16, 16)
+
+
+def test_an_image_is_normalised_alike_everywhere() -> None:
+    shape = (4, 6, 1)
+    mean = np.zeros(shape, np.float32)
+    mean[:, :3] = 200.0  # a bright half, which never changes
+    said = np.array(normalized(np.full((1, *shape), 150, np.uint8), mean, np.zeros(shape, np.float32)))
+    assert said == pytest.approx(np.full((1, *shape), 0.5), abs=1e-3)  # 50 above 100, over 100
+    still = np.full(shape, 90.0, np.float32)
+    said = np.array(normalized(np.full((1, *shape), 122, np.uint8), still, np.zeros(shape, np.float32)))
+    assert said == pytest.approx(np.ones((1, *shape)), abs=1e-3)  # 32 grey levels at least
+
+
+def test_attention_tells_where_a_thing_is_and_what() -> None:
+    x = np.zeros((2, 9, 13, 1), np.float32)
+    x[0, 2, 3] = x[1, 6, 12] = 10.0
+    inside = keras.Input(x.shape[1:])
+    model = keras.Model(inside, attended(inside, maps=1, contents=1))
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Conv2D):
+            layer.set_weights([np.ones((1, 1, 1, 1)), np.zeros(1)])
+    where, what = (np.array(part) for part in model(x))
+    assert where == pytest.approx(np.array([[-2 + 4 * 2 / 8, -2 + 4 * 3 / 12], [-2 + 4 * 6 / 8, 2.0]]), abs=1e-3)
+    assert what == pytest.approx(np.array([[10.0], [10.0]]), abs=1e-3)
 
 
 def test_a_dropped_older_frame_is_blank_and_a_swapped_one_that_of_another_window() -> None:

@@ -73,6 +73,14 @@ def test_a_label_shift_takes_later_keys_and_never_those_behind_a_gap(tmp_path: P
     assert dataset.is_target.tolist() == ([True] * 8 + [False] * 2) * 2
 
 
+def test_untold_the_label_is_what_is_held_in_the_middle_of_a_decision(tmp_path: Path) -> None:
+    frames, keys = bar_frames(60, 0)
+    write_recording(tmp_path / "rec", frames, keys, described=meta(size=SIZE))
+    assert opened(tmp_path / "rec", room=tmp_path, shift_ms=None).shift_ms == 25 + 15  # of 50 ms, and the latency
+    assert opened(tmp_path / "rec", room=tmp_path, shift_ms=None, stride=3).shift_ms == 75 + 15
+    assert opened(tmp_path / "rec", room=tmp_path, shift_ms=0.0).shift_ms == 0
+
+
 def test_a_shifted_label_is_the_persons_too(tmp_path: Path) -> None:
     with RecordingWriter(tmp_path / "rec", meta(source="rollout"), extras=["control"]) as writer:
         for t, key in enumerate("awd" * 10):

@@ -42,7 +42,7 @@ def main(recording: Path, out: Path, *, devices: bool) -> None:
         keras.utils.set_random_seed(3)
         mean, deviation = np.full(shape, 60, np.float32), np.full(shape, 60, np.float32)
         network = build_network("compact", frames=2, actions=3, mean=mean, deviation=deviation)
-        for layer in network.encoder.layers:
+        for layer in network.decider.get_layer("look").layers:
             if isinstance(layer, keras.layers.Dropout):
                 layer.rate = 0.0
         recipe = RECIPES["compact"]

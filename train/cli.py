@@ -96,7 +96,7 @@ def train(options: TrainOptions, console: Console, here: Cluster) -> int:
     if agreement.weights == "float32" and not options.weights:
         say(
             console,
-            f"int8 weights decided otherwise in more than 1 % of the windows: {options.out} has float32 ones",
+            f"int8 weights decided otherwise in more than 0.5 % of the windows: {options.out} has float32 ones",
         )
     say(
         console,

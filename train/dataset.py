@@ -19,6 +19,7 @@ from agent.policy_format import Spacing
 from agent.recording import PERSON, Meta, Recording
 
 FPS_TOLERANCE = 0.1  # rates further apart than this share make no common spacing of two frames
+LATENCY_MS = 15.0  # from a frame to the key that the game sees, `play` and half of a frame of the game
 _CHUNK = 256  # frames prepared between two writes
 
 
@@ -31,7 +32,7 @@ class Dataset:
     other, a multiple of that, and windows may end at any frame. labels (T,) int64; previous (T,) int64 is the action
     held `stride` frames earlier, -1 after a gap; gap_before (T,) bool, also at the start of a recording; is_target
     (T,) bool where a person decided and the label is known; is_correction (T,) bool in a rollout; captured_ns (T,)
-    int64, from the start of each recording.
+    int64, from the start of each recording. A label is what was held `shift_ms` after its frame.
     """
 
     sources: tuple[npt.NDArray[np.uint8], ...]
@@ -47,6 +48,7 @@ class Dataset:
     frame: FrameSpec
     stride: int = 1
     apart: int = 1
+    shift_ms: float = 0.0
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -83,7 +85,7 @@ def open_dataset(
     *,
     actions: ActionSet | None,
     frame_of: Callable[[FrameSpec], FrameSpec],
-    shift_ms: float,
+    shift_ms: float | None,
     stride: int,
     room: Path,
     apart_ms: float = 0.0,
@@ -91,7 +93,9 @@ def open_dataset(
     """Open the recordings in `folders` and look whether they belong together.
 
     `actions` replace the recorded ones; `frame_of` tells from the recorded FrameSpec the one that the policy
-    is to see; the frames of a window lie `apart_ms` from each other, to the nearest frame. Frames that must be
+    is to see; the frames of a window lie `apart_ms` from each other, to the nearest frame. The label of a frame
+    is what was held `shift_ms` later, None: in the middle of the time for which `play` holds what it decides on that
+    frame, since a policy that says what was held at the frame itself is late by that much. Frames that must be
     prepared anew go to a file without a name in the folder `room`.
     Raises `TwoframeError` naming the folders that do not fit.
     """
@@ -99,6 +103,8 @@ def open_dataset(
     _check_together(recordings, with_own_actions=actions is None)
     meta = recordings[0].meta
     actions = actions or meta.actions
+    if shift_ms is None:
+        shift_ms = 1000 * stride / meta.fps / 2 + LATENCY_MS
     labels = [_labels(recording, actions, round(shift_ms * 1e6)) for recording in recordings]
     joined = np.concatenate([label for label, _ in labels])
     is_target = np.concatenate([target for _, target in labels])
@@ -125,6 +131,7 @@ def open_dataset(
         meta=meta,
         frame=frame,
         stride=stride,
+        shift_ms=shift_ms,
         apart=stride * max(1, round(apart_ms / 1000 * meta.fps / stride)),
     )
 

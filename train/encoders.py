@@ -12,6 +12,8 @@ from keras import layers, ops
 
 Pixels = npt.NDArray[np.float32]  # (H, W, C), 0..255
 LEAST_DEVIATION = 32.0  # grey levels
+MOST_PATCHES = 2000
+SHARPNESS = 4.0  # of the attention at its start: spread over the whole image, it is slow to learn where to look
 
 
 def alexnet(x: Any) -> Any:
@@ -57,34 +59,67 @@ def local_response_normalization(x: Any, name: str, radius: int = 5, bias: float
 
 
 def compact(x: Any) -> Any:
-    """Normalised images (B, H, W, C) to 128 features: a few small convolutions that keep what is small.
+    """Patches of an image (B, h, w, c), as a rule beside what changed in them, to its features: what is where.
 
-    The recording's mean and deviation per pixel are taken off, so a ball of one pixel on a black field is as
-    loud as a road; the first stride is 2 and nothing is pooled, so it is not averaged away; the map is
-    flattened, not pooled, so the features know where things are and two of them show where they move.
+    Two small convolutions, then two ways. Attention: each of 16 maps says by a softmax over all places where its thing
+    is, and what it is, so that a lander is found in front of mountains never seen, and to a fraction of a patch. And a
+    coarse map, flattened, which tells how a road goes, but learns the mountains of a recording by heart; so it is
+    missing in half of what is learned, and attention must do alone (bench/RECIPE.md).
     """
-    x = layers.Conv2D(16, 5, strides=2, padding="same", activation="relu")(x)
-    width = 32
-    while math.prod(x.shape[1:3]) > 200:
-        x = layers.Conv2D(width, 3, strides=2, padding="same", activation="relu")(x)
-        width = 64
-    x = layers.Conv2D(64, 3, padding="same", activation="relu")(x)
-    x = layers.Flatten()(x)
-    x = layers.Dropout(0.2)(x)
-    x = layers.Dense(128)(x)
-    x = layers.LayerNormalization()(x)
-    return layers.Activation("relu")(x)
+    x = layers.Activation("relu")(x)
+    for _ in range(2):
+        x = layers.Conv2D(24, 3, padding="same", activation="relu")(x)
+    where, what = attended(x, maps=16, contents=16)
+    for _ in range(2):
+        x = layers.Conv2D(32, 3, strides=2, padding="same", activation="relu")(x)
+    coarse = layers.Flatten()(layers.Conv2D(16, 1, activation="relu")(x))
+    coarse = layers.Dropout(0.5)(coarse)
+    coarse = layers.Dropout(0.5, noise_shape=(None, 1))(coarse)  # all of it or nothing
+    seen = layers.Dense(128)(ops.concatenate([where, what, coarse], axis=-1))
+    seen = layers.Activation("relu")(layers.LayerNormalization()(seen))
+    return ops.concatenate([where, seen], axis=-1)
+
+
+def attended(x: Any, *, maps: int, contents: int) -> tuple[Any, Any]:
+    """Of a map (B, h, w, c): where each of `maps` softmaxes over its places looks, (B, maps * 2), rows then columns
+    in -2..2 (spatial softmax, Levine et al. 2016), and what is there, (B, maps * contents).
+    """
+    height, width = x.shape[1:3]
+    scores = SHARPNESS * layers.Conv2D(maps, 1)(x)
+    attention = ops.softmax(ops.reshape(ops.transpose(scores, (0, 3, 1, 2)), (-1, maps, height * width)), axis=-1)
+    rows, columns = np.meshgrid(np.linspace(-2, 2, height), np.linspace(-2, 2, width), indexing="ij")
+    places = np.stack([rows.ravel(), columns.ravel()], axis=1).astype(np.float32)
+    where = ops.matmul(attention, places)  # (B, maps, 2)
+    values = ops.reshape(layers.Conv2D(contents, 1)(x), (-1, height * width, contents))
+    what = ops.matmul(attention, values)  # (B, maps, contents)
+    return ops.reshape(where, (-1, maps * 2)), ops.reshape(what, (-1, maps * contents))
+
+
+def patches(x: Any) -> Any:
+    """Normalised images (B, H, W, C) to overlapping patches of them (B, h, w, 16), at most `MOST_PATCHES` an image.
+
+    A convolution without anything behind it, so that the difference of two images' patches is the patch of their
+    difference.
+    """
+    stride = 2
+    while math.ceil(x.shape[1] / stride) * math.ceil(x.shape[2] / stride) > MOST_PATCHES:
+        stride *= 2
+    return layers.Conv2D(16, 2 * stride, strides=stride, padding="same")(x)
 
 
 def normalized(image: Any, mean: Pixels, deviation: Pixels) -> Any:
-    """The image less `mean`, over `deviation`: constants of the model, so that it takes plain frames.
+    """The image less the mean of all its pixels, over their deviation: constants of the model, so that it takes plain
+    frames.
 
-    A pixel that hardly ever changed would make noise deafening, and an object that comes where none has been: its
-    deviation is taken as `LEAST_DEVIATION` at least.
+    The same for all places: with a mean of its own for each pixel, an object looks different wherever it is, and a
+    network that finds it here does not find it there. Where hardly anything ever changes the deviation is taken as
+    `LEAST_DEVIATION`.
     """
-    layer = layers.Normalization(axis=(1, 2, 3), name="normalized")
+    layer = layers.Normalization(axis=-1, name="normalized")
     layer.build((None, *image.shape[1:]))
-    layer.set_weights([mean, np.maximum(deviation, LEAST_DEVIATION) ** 2, np.zeros((), np.int32)])
+    level = mean.mean(axis=(0, 1))  # (C,)
+    variance = (np.square(deviation) + np.square(mean - level)).mean(axis=(0, 1))
+    layer.set_weights([level, np.maximum(variance, LEAST_DEVIATION**2), np.zeros((), np.int32)])
     layer.finalize_state()
     return layer(ops.cast(image, "float32"))
 
@@ -93,7 +128,8 @@ def normalized(image: Any, mean: Pixels, deviation: Pixels) -> Any:
 class Recipe:
     """An encoder with what it is trained with: the optimiser of a learning rate, the largest norm of all gradients.
 
-    `layers` takes normalised images (B, H, W, C) to features (B, D).
+    `layers` takes normalised images (B, H, W, C) to features (B, D). With `patches` it takes what that makes of an
+    image, (B, h, w, c), and beside it what changed since the image before, (B, h, w, 2 * c) in all.
     """
 
     layers: Callable[[Any], Any]
@@ -101,6 +137,7 @@ class Recipe:
     learning_rate: float
     optimizer: Callable[[float], Any]
     clip_norm: float | None = None
+    patches: Callable[[Any], Any] | None = None
 
 
 def momentum(learning_rate: float) -> Any:
@@ -113,12 +150,13 @@ def adamw(learning_rate: float) -> Any:
 
 
 def build_encoder(name: str, layers_of: Callable[[Any], Any], mean: Pixels, deviation: Pixels) -> Any:
-    """The model from an image (H, W, C) uint8 to its features, normalised by the recording's `mean` and `deviation`."""
+    """The model from an image (H, W, C) uint8 to what `layers_of` makes of it, normalised by the recording's `mean`
+    and `deviation` per pixel (H, W, C)."""
     image = keras.Input(mean.shape, dtype="uint8", name="image")
     return keras.Model(image, layers_of(normalized(image, mean, deviation)), name=name)
 
 
 RECIPES = {
-    "compact": Recipe(compact, lstm_units=128, learning_rate=1e-3, optimizer=adamw, clip_norm=1.0),
+    "compact": Recipe(compact, lstm_units=128, learning_rate=1e-3, optimizer=adamw, clip_norm=1.0, patches=patches),
     "alexnet": Recipe(alexnet, lstm_units=256, learning_rate=1e-2, optimizer=momentum),
 }

@@ -19,7 +19,7 @@ from train.dataset import Dataset
 from train.fit import Judgement
 from train.model import Network, step
 
-LEAST_AGREEMENT = 0.99
+LEAST_AGREEMENT = 0.995
 _COMPARED = 2000  # windows; more would take minutes with a large encoder
 UNFINISHED = "unfinished"  # a folder inside the policy's until everything is written
 
@@ -55,7 +55,7 @@ def export(
 ) -> Agreement:
     """Write `model.keras`, `policy.tflite` and, last, `policy.json` into `folder`.
 
-    `weights` is int8, float16 or float32; None takes int8 where it decides as Keras does on at least 99 % of the
+    `weights` is int8, float16 or float32; None takes int8 where it decides as Keras does on at least 99.5 % of the
     validation windows, else float32. `meta` comes without digests and agreement. Raises `TwoframeError` if the
     disk does not take it.
     """

@@ -6,8 +6,9 @@
 The encoder's weights are shared over time, so at play a live frame is encoded once (`step`), and in training
 a frame serves all windows that hold it (`probabilities_of_runs`): the same mathematics, less work.
 
-To compare with, the images can be the channels of one image instead: then an image's features are its normalised
-pixels, and all that learns comes after the window is put together.
+AlexNet encodes each image alone. `compact` sees each beside what changed since the one before: what is kept of a frame
+are its patches, and the rest of the encoder comes after the window is put together, as it does when, to compare
+with, the images are the channels of one image.
 """
 
 from typing import Any, NamedTuple
@@ -46,12 +47,14 @@ def build_network(
 ) -> Network:
     """A new network over `frames` images; `mean` and `deviation` (H, W, C) float32 are those of the recording."""
     recipe = RECIPES[encoder_name]
-    if join == "channels":
-        encoder = build_encoder("pixels", layers.Flatten(), mean, deviation)
-        decider = build_stacked_decider(recipe, frames, mean.shape, actions)
-    else:
+    if recipe.patches is None and join == "lstm":
         encoder = build_encoder(encoder_name, recipe.layers, mean, deviation)
         decider = build_decider(frames, encoder.output_shape[-1], recipe.lstm_units, actions)
+    else:
+        maps = build_encoder(encoder_name, recipe.patches or (lambda image: image), mean, deviation)
+        encoder = keras.Model(maps.input, layers.Flatten()(maps.output), name=encoder_name)
+        build = build_stacked_decider if join == "channels" else build_moving_decider
+        decider = build(recipe, frames, maps.output_shape[1:], actions)
     return Network(encoder, decider, build_model(encoder, decider))
 
 
@@ -69,22 +72,45 @@ def build_model(encoder: Any, decider: Any) -> Any:
 
 
 def build_decider(frames: int, feature_size: int, lstm_units: int, actions: int) -> Any:
-    """An LSTM over the features of the frames, then one probability for each action.
+    """An LSTM over the features of the frames, then one probability for each action."""
+    sequence = keras.Input((frames, feature_size), name="sequence")
+    return keras.Model(sequence, decided(sequence, lstm_units, actions), name="decider")
+
+
+def decided(sequence: Any, lstm_units: int, actions: int) -> Any:
+    """Features of the frames in order (B, N, D) to probabilities (B, A).
 
     A single frame has no order to read: there the softmax sits on the features, as in the network that the
     question started from.
     """
-    sequence = keras.Input((frames, feature_size), name="sequence")
+    frames, feature_size = sequence.shape[1:]
     if frames > 1:
         x = layers.LSTM(lstm_units, unroll=True)(sequence)  # unrolled: LiteRT has no variables in a loop
     else:
         x = ops.reshape(sequence, (-1, feature_size))
-    probabilities = layers.Dense(actions, activation="softmax", dtype="float32")(x)
-    return keras.Model(sequence, probabilities, name="decider")
+    return layers.Dense(actions, activation="softmax", dtype="float32")(x)
+
+
+def build_moving_decider(recipe: Recipe, frames: int, shape: tuple[int, ...], actions: int) -> Any:
+    """The rest of an encoder whose frames are patches (h, w, c), here flat: (B, N, h * w * c).
+
+    It sees each frame beside what changed since the one before, nothing in the first. What an LSTM must find out by
+    comparing two lists of features is so small a motion that it is lost before: told the changes, a network learned
+    the speed of a lander from ten minutes of play, told them not, it never did (bench/RECIPE.md).
+    """
+    height, width, channels = shape
+    sequence = keras.Input((frames, height * width * channels), name="sequence")
+    maps = ops.reshape(sequence, (-1, frames, height, width, channels))
+    changes = ops.concatenate([ops.zeros_like(maps[:, :1]), maps[:, 1:] - maps[:, :-1]], axis=1)
+    both = ops.reshape(ops.concatenate([maps, changes], axis=-1), (-1, height, width, 2 * channels))
+    inside = keras.Input((height, width, 2 * channels))
+    look = keras.Model(inside, recipe.layers(inside), name="look")  # the same weights for every frame
+    features = ops.reshape(look(both), (-1, frames, look.output_shape[-1]))
+    return keras.Model(sequence, decided(features, recipe.lstm_units, actions), name="decider")
 
 
 def build_stacked_decider(recipe: Recipe, frames: int, shape: tuple[int, ...], actions: int) -> Any:
-    """The encoder over all images at once: the pixels (B, N, H * W * C) become one image (B, H, W, N * C).
+    """The frames (B, N, h * w * c), their pixels or patches (h, w, c), become one image (B, h, w, N * c).
 
     So DQN sees motion (Mnih et al. 2015); the encoder must learn by itself that the channels are moments.
     """

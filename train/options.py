@@ -58,9 +58,9 @@ class TrainOptions:
     which play encodes anew for every decision."""
     epochs: Annotated[int, tyro.conf.arg(metavar="N")] = 30
     """How often to go through the recordings at most; the best epoch is kept."""
-    patience: Annotated[int, tyro.conf.arg(metavar="N")] = 10
+    patience: Annotated[int, tyro.conf.arg(metavar="N")] = 15
     """Epochs without a lower validation loss after which to stop."""
-    max_minutes: Annotated[float, tyro.conf.arg(metavar="M")] = 60.0
+    max_minutes: Annotated[float, tyro.conf.arg(metavar="M")] = 10.0
     """Stop learning after so many minutes; the learning rate falls in time for it."""
     seed: Annotated[int, tyro.conf.arg(metavar="N")] = 0
     """Another seed: other first weights, another order, another part to judge by."""
@@ -89,15 +89,18 @@ class TrainOptions:
     """See only every N-th frame: play decides less often."""
     keys: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=KEY")] = ()
     """Other actions over the recorded keys, e.g. left=a right=d rest=; without it those of the recording."""
-    label_shift_ms: Annotated[float, tyro.conf.arg(metavar="MS")] = 0.0
-    """Learn for each frame the action held so much later: people react 200 to 270 ms late."""
+    label_shift_ms: Annotated[
+        float | None, tyro.conf.arg(metavar="MS", help_behavior_hint="(default: half of a frame's time and 15 ms)")
+    ] = None
+    """Learn for each frame the action held so much later. Without it what was held in the middle of the time for which
+    play holds its decision. People react 200 to 270 ms late: with that much the agent reacts at once."""
     balance: Balance = "half"
     """Whether rare actions count more: not, by the root of their share, or until all count alike."""
     change_weight: Annotated[float, tyro.conf.arg(metavar="W")] = 2.0
     """How much more a frame counts at which the action changes. 1: no more than others."""
     correction_weight: Annotated[float, tyro.conf.arg(metavar="W")] = 1.0
     """How much more a frame counts at which a person corrected the agent (play --record)."""
-    drop_older: Annotated[float, tyro.conf.arg(metavar="SHARE")] = 0.1
+    drop_older: Annotated[float, tyro.conf.arg(metavar="SHARE")] = 0.0
     """Share of windows that are learned without their earlier frames, against repeating what was done."""
     swap_older: Annotated[float, tyro.conf.arg(metavar="SHARE")] = 0.0
     """Share of windows whose earlier frames are taken from another window."""
@@ -129,12 +132,14 @@ class TrainOptions:
 
         with usage():
             problems = at_least(1, "frames", "epochs", "patience", "batch", "run", "stride")
-            problems += at_least(0, "seed", "apart_ms", "label_shift_ms", "change_weight", "correction_weight")
+            problems += at_least(0, "seed", "apart_ms", "change_weight", "correction_weight")
             problems += shares("drop_older", "swap_older", "brightness", "shift", "erase")
             if not self.recordings and not self.resume:
                 problems.append("RECORDING: found nothing, expected at least one folder made by collect")
             if self.apart_ms > MAX_APART_MS:
                 problems.append(f"--apart-ms: found {self.apart_ms:g}, expected at most {MAX_APART_MS:g}")
+            if self.label_shift_ms is not None:
+                problems += at_least(0, "label_shift_ms")
             if self.frames > MAX_FRAMES:
                 problems.append(f"--frames: found {self.frames}, expected at most {MAX_FRAMES}")
             if not self.max_minutes > 0:

@@ -233,7 +233,7 @@ def write_policy(options: TrainOptions, lesson: Lesson, learned: Learned) -> Agr
         frames=options.frames,
         feature_size=learned.network.feature_size,
         apart=dataset.apart // dataset.stride,
-        label_shift_ms=options.label_shift_ms,
+        label_shift_ms=dataset.shift_ms,
         window=meta.window,
         region=meta.region,
         training=options.to_json(),
