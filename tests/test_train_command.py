@@ -105,7 +105,7 @@ def test_a_mirror_strided_frames_and_recordings_to_judge_by(recording: Path, tmp
     policy = json.loads((out / "policy.json").read_text())
     assert policy["fps"] == 10
     assert policy["spacing_ns"] == [100_000_000] * 3
-    assert policy["metrics"]["training_windows"] == 898
+    assert policy["metrics"]["training_windows"] == 896  # held 65 ms later: not known of the last two
     assert policy["metrics"]["validation"]["windows"] == 198
     assert policy["metrics"]["litert"]["weights"] == "float16"
     assert policy["metrics"]["litert"]["same"] >= 0.99
@@ -126,7 +126,7 @@ def bad(case: str, recording: Path, folder: Path) -> tuple[list[object], str]:
     empty = write_recording(folder / "empty", [], [], described=meta(size=SIZE))
     straight = write_recording(folder / "straight", frames, ["w"] * 60, described=meta(size=SIZE))
     other = write_recording(folder / "other", [frame[:12] for frame in frames], keys, described=meta(size=(32, 12)))
-    short = write_recording(folder / "short", frames[:4], ["a", "w", "d", "w"], described=meta(size=SIZE))
+    short = write_recording(folder / "short", frames[:6], ["a", "w", "d"] * 2, described=meta(size=SIZE))
     full = folder / "full"
     full.mkdir()
     (full / "thing").touch()

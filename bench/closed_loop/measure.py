@@ -18,7 +18,7 @@ from bench.closed_loop.play_game import read_episodes
 from demo.display import VirtualDisplay
 
 PLAY_SEED, RECORD_SEED, CORRECT_SEED = 1, 1000, 2000  # what is played is never what was recorded
-DISTURB = 12  # times a minute that `collect` presses something wrong
+DISTURB = 30  # times a minute that `collect` presses something wrong
 SLOWEST = 1.5  # a game may take so much longer than its frames say
 KEPT = "kept.json"  # beside what a command made: how, and in which time; written last
 
