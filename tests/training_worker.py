@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from train.batches import Augmentation, Batches, Share
 from train.cluster import cluster
-from train.encoders import RECIPES
+from train.encoders import RECIPES, momentum
 from train.learner import Learner
 from train.lesson import prepare_lesson
 from train.model import build_network
@@ -46,7 +46,8 @@ def main(recording: Path, out: Path, *, devices: bool) -> None:
             if isinstance(layer, keras.layers.Dropout):
                 layer.rate = 0.0
         recipe = RECIPES["compact"]
-        learner = Learner(network, recipe.optimizer(1e-3), 1e-3, recipe.clip_norm)
+        # Small steps, and not of AdamW: what rounding leaves would grow from step to step.
+        learner = Learner(network, momentum(1e-3), 1e-3, recipe.clip_norm)
     weights = window_weights(lesson.dataset, lesson.training, balance=0.5, change=2.0, correction=1.0)
     batches = Batches(
         lesson.dataset,
