@@ -150,8 +150,6 @@ def _learn(
 def _build(options: TrainOptions, lesson: Lesson, precision: str) -> Network:
     keras.utils.set_random_seed(options.seed)
     mean, deviation = pixel_statistics(lesson.dataset, lesson.training)
-    if lesson.augmentation.mirror:
-        mean, deviation = (mean + mean[:, ::-1]) * np.float32(0.5), (deviation + deviation[:, ::-1]) * np.float32(0.5)
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
     try:
