@@ -22,10 +22,11 @@ PADDLE_LIMITS = (38, 203)  # of PADDLE_Y
 GLIDE = 6  # the paddle goes so far for each frame that a key is held, the way it glides included
 
 DECISION_FRAMES = 2  # decides on every second frame, as an agent does, from it and the one seen before
-HOME, NEAR_HOME = 95, 22  # of PADDLE_Y: where it waits while the ball is away
-FAR = 18  # so far from where it should be, a key is held
-STILL_TO_COME = 1.3  # of the distance between two decisions: so far a paddle goes on when its key is let go
-OFF = 6.5  # nearer than that is near enough: the shortest press moves the paddle by 12
+AHEAD = 38  # of BALL_X: it follows where the ball will be so much later, or comes in
+HOME, NEAR_HOME = 118, 30  # of PADDLE_Y: where it waits while the ball is away
+FAR = 16.6  # so far from where it should be, a key is held
+STILL_TO_COME = 1.07  # of the distance between two decisions: so far a paddle goes on when its key is let go
+OFF = 8.35  # nearer than that is near enough: the shortest press moves the paddle by 12
 LOOKS, EACH = range(100, 174), 12  # of BALL_X: from there to there the paddle is put right once in so many pixels
 
 
@@ -48,10 +49,12 @@ def aim(y: float, speed: float) -> float:
 
 
 class PongPlayer:
-    """Goes home while the ball is away and to where it will come in, then puts the paddle right by short presses.
+    """Follows the ball as it comes, a little ahead of it, and puts the paddle right by short presses.
 
-    What it does follows from two pictures, 1/30 s apart, alone. A press shows some frames late, so that short ones
-    are decided on where the ball is at certain columns only: each has been seen to its end before the next.
+    What it does follows from two pictures, 1/30 s apart, alone. It could know where the ball will come in as soon as
+    it comes; then the paddle would stand there for most of the time, and an agent would learn that a paddle that
+    stands is to stand. A press shows some frames late, so that short ones are decided on where the ball is at
+    certain columns only: each has been seen to its end before the next.
     """
 
     def __init__(self, ale: Any, fps: float, reaction_s: float) -> None:
@@ -79,25 +82,21 @@ class PongPlayer:
         coming = x - x_before == DECISION_FRAMES and x < REACH_X - DECISION_FRAMES
         if not coming and x_before - x != DECISION_FRAMES:
             return 0
-        if (wanted := self._where_to_meet(x, y, y - y_before) if coming else HOME) is None:
-            return 0
+        wanted = self._where_to_be(x, y, (y - y_before) / DECISION_FRAMES) if coming else HOME
         low, high = PADDLE_LIMITS
         to_go = min(high, max(low, wanted)) - paddle_y - GLIDE * sum(self._under_way)
         moved = paddle_y - paddle_before
         far, left = (FAR if coming else NEAR_HOME), to_go - STILL_TO_COME * moved
-        if abs(left) > far and abs(to_go) > 0.7 * far:
+        if abs(left) > far and abs(to_go) > 0.2 * far:
             return 1 if left > 0 else -1
         column = x + self._late
         if coming and column in LOOKS and (column - LOOKS.start) % EACH < DECISION_FRAMES and abs(to_go - moved) > OFF:
             return 1 if to_go > moved else -1
         return 0
 
-    def _where_to_meet(self, x: int, y: int, fallen: int) -> float | None:
-        """Where the paddle should be when the ball comes in; None where that cannot be told, at the wall."""
-        if fallen % DECISION_FRAMES:
-            return None
-        speed = fallen // DECISION_FRAMES
-        end = y + speed * (REACH_X - x)
+    def _where_to_be(self, x: int, y: int, speed: float) -> float:
+        """For a ball that falls `speed` pixels a frame."""
+        end = y + speed * min(AHEAD, REACH_X - x)
         top, bottom = WALLS
         while not top <= end <= bottom:
             end, speed = (2 * top if end < top else 2 * bottom) - end, -speed
