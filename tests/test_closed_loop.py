@@ -16,7 +16,7 @@ pytest.importorskip("ale_py", reason="pip install -e '.[bench]'")
 from bench.closed_loop.__main__ import main, parsed
 from bench.closed_loop.game import Disturbed, Opening
 from bench.closed_loop.games import GAMES
-from bench.closed_loop.lockstep import Agent, OncePerFrame, delay_frames, episode, played, shown
+from bench.closed_loop.lockstep import Agent, OncePerFrame, episode, played, shown
 from bench.closed_loop.measure import FULL, KEPT, QUICK, RECORD_SEED, keep, read_kept
 from bench.closed_loop.players import EachEpisode, Late, Starting, player_of
 from bench.closed_loop.pong import aim
@@ -74,13 +74,13 @@ class Echo(gym.Env[Any, Any]):
 
 
 class Clock:
-    """An environment that shows how many steps were taken, up to the last action there is."""
+    """An environment that shows how many steps were taken, modulo the five actions there are."""
 
     def __init__(self) -> None:
         self.steps = 0
 
     def render(self) -> npt.NDArray[np.uint8]:
-        return np.full((2, 2, 3), self.steps, np.uint8)
+        return np.full((2, 2, 3), self.steps % 5, np.uint8)
 
 
 @pytest.mark.parametrize("name", GAMES)
@@ -185,7 +185,7 @@ def test_a_disturbed_game_mostly_does_what_the_keys_say() -> None:
 def test_in_lockstep_a_decision_takes_effect_the_delay_later() -> None:
     game = GAMES["car5"]  # two frames of the game a decision
     policy, clock = Moment(game), Clock()
-    agent = Agent(policy, game, delay_frames=1)  # type: ignore[arg-type]
+    agent = Agent(policy, game, delay_ms=0)  # type: ignore[arg-type]
     held = []
     for clock.steps in range(5):
         held.append(agent.keys(clock))  # type: ignore[arg-type]
@@ -207,11 +207,18 @@ def test_a_frame_is_drawn_once_however_often_it_is_looked_at() -> None:
         once.close()
 
 
-def test_the_delay_is_whole_frames_and_at_least_one() -> None:
-    assert delay_frames(GAMES["pong"], 0) == 1
-    assert delay_frames(GAMES["pong"], 16) == 1
-    assert delay_frames(GAMES["pong"], 40) == 3
-    assert delay_frames(GAMES["lander"], 40) == 2
+def test_the_delay_is_whole_frames_drawn_for_each_decision() -> None:
+    game = GAMES["car5"]  # a frame is 33 ms
+    waits = []
+    for delay_ms in (0, 40):
+        policy, clock = Moment(game), Clock()
+        agent = Agent(policy, game, delay_ms=delay_ms)  # type: ignore[arg-type]
+        agent.begin(3)
+        held = []
+        for clock.steps in range(200):
+            held.append(agent.keys(clock))  # type: ignore[arg-type]
+        waits.append({held.index(game.chords[step % 5], step) - step for step in range(2, 190, 2)})
+    assert waits == [{1}, {2, 3}]
 
 
 def test_an_episode_is_the_same_again_for_its_seed() -> None:

@@ -50,7 +50,7 @@ class TrainOptions:
     """The network that looks at one image: compact is small and quick, alexnet is the classic of 2012."""
     frames: Annotated[int, tyro.conf.arg(metavar="N")] = 2
     """Images the policy decides by; two show where things move, 1 is a plain image classifier."""
-    apart_ms: Annotated[float, tyro.conf.arg(metavar="MS")] = 130.0
+    apart_ms: Annotated[float, tyro.conf.arg(metavar="MS")] = 110.0
     """How long after one another they were taken, to the nearest frame; at least one frame. Further apart shows slow
     movements, closer together quick ones."""
     join: Join = "lstm"
@@ -74,8 +74,8 @@ class TrainOptions:
     """Numbers to compute with: bfloat16 is quicker on GPUs since 2020, and slower on most processors."""
     weights: Annotated[Weights | None, tyro.conf.arg(help_behavior_hint="(default: int8, if it decides alike)")] = None
     """Weights of the network as play runs it: int8 is small and quick, float32 exact, float16 between."""
-    batch: Annotated[int, tyro.conf.arg(metavar="N")] = 64
-    """Windows per step of the optimiser."""
+    batch: Annotated[int, tyro.conf.arg(metavar="N")] = 32
+    """Windows per step of the optimiser. More is a little quicker, but then fewer steps fit into --max-minutes."""
     run: Annotated[int, tyro.conf.arg(metavar="N")] = 3
     """Consecutive frames that a batch takes together; each is encoded once for all windows that hold it. More is
     quicker, but then a batch has seen fewer places, and learns less from each window."""

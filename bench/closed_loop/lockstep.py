@@ -1,9 +1,10 @@
-"""The quick search beside the live bench: `python -m bench.closed_loop.lockstep GAME PLAYER... [--delay-ms 20]`.
+"""The quick search beside the live bench: `python -m bench.closed_loop.lockstep GAME PLAYER... [--delay-ms 7]`.
 
 The game, and a policy folder made by `train` (or scripted, random, none), take turns without a window: the same
 pixels, the same `prepare`, rolling frames and network as live, on the same seeds. What is decided on a picture takes
 effect whole frames later: the game shows a picture, reads the keys, and only then makes the next but one, so at
-least one frame, and one more for each that the delay spans.
+least one frame, and one more for each that the delay spans. Live a picture is grabbed at any time between two frames of
+the game; so is it here, by chance, or a game without chance would lose the same point twenty-one times.
 """
 
 import argparse
@@ -29,6 +30,8 @@ from bench.closed_loop.measure import PLAY_SEED
 from bench.closed_loop.players import PLAYERS, player_of
 from bench.table import Bench, show
 from demo.players import Player
+
+DELAY_MS = 7.0  # of `play` on a machine that runs the game too: python -m bench.latency
 
 Decide = Callable[[Env], frozenset[str]]
 
@@ -61,18 +64,19 @@ def shown(env: Env, zoom: int) -> Image:
 
 
 class Agent:
-    """A policy in lockstep: decides on every picture that `play` would take, each decision `delay` frames late."""
+    """A policy in lockstep: decides on every picture that `play` would take, each decision `delay_ms` late."""
 
-    def __init__(self, policy: Policy, game: Game, delay_frames: int) -> None:
+    def __init__(self, policy: Policy, game: Game, delay_ms: float) -> None:
         self._policy = policy
         self._zoom = game.zoom
         self._frames_per_decision = game.fps / policy.meta.fps
-        self._delay_frames = delay_frames
+        self._delay = delay_ms * game.fps / 1000  # in frames of the game
         self._keys = [action.keys for action in policy.meta.actions.actions]
-        self.begin()
+        self.begin(0)
 
-    def begin(self) -> None:
-        """For a new episode."""
+    def begin(self, seed: int) -> None:
+        """For a new episode; `seed` draws when pictures are grabbed."""
+        self._rng = np.random.default_rng(seed)
         meta = self._policy.meta
         self._frames = RollingFrames(meta.frames, meta.feature_size, meta.apart)
         self._under_way: list[tuple[int, frozenset[str]]] = []
@@ -96,14 +100,9 @@ class Agent:
             self._frames.push(frame, features.copy())
             if self._frames.is_full:  # the first picture stood still long enough to fill them
                 break
-        delay = self._delay_frames if self._decisions else 0
+        delay = 1 + math.floor(self._delay + self._rng.random()) if self._decisions else 0
         self._under_way.append((self._frame + delay, self._keys[int(probabilities.argmax())]))
         self._decisions += 1
-
-
-def delay_frames(game: Game, delay_ms: float) -> int:
-    """Frames of the game between a picture and the first that its decision makes a difference to."""
-    return 1 + math.floor(delay_ms * game.fps / 1000)
 
 
 def episode(game: Game, env: Env, seed: int, keys: Decide, *, drawn: bool) -> dict[str, Any]:
@@ -132,12 +131,12 @@ def played(
     try:
         agent = None
         if player not in PLAYERS:
-            agent = Agent(Policy.load(Path(player), threads=1), game, delay_frames(game, delay_ms))
+            agent = Agent(Policy.load(Path(player), threads=1), game, delay_ms)
         episodes = []
         for seed in seeds:
             decide: Decide
             if agent is not None:
-                agent.begin()
+                agent.begin(seed)
                 decide = agent.keys
             else:
                 decide = _asking(player_of(player, game, env.unwrapped, seed=seed, **how))
@@ -167,7 +166,9 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("game", metavar="GAME", help=f"one of {', '.join(GAMES)}")
     parser.add_argument("players", nargs="+", metavar="PLAYER", help=f"a policy folder, or {', '.join(PLAYERS)}")
     parser.add_argument("--seeds", nargs="+", type=int, default=list(range(PLAY_SEED, PLAY_SEED + 10)), metavar="SEED")
-    parser.add_argument("--delay-ms", type=float, default=15.0, help="of `play`: its latency and half a frame (15)")
+    parser.add_argument(
+        "--delay-ms", type=float, default=DELAY_MS, help=f"from the grab of a picture to the keys ({DELAY_MS:g})"
+    )
     parser.add_argument("--reaction-ms", type=float, default=0.0, help="of the scripted player")
     parser.add_argument("--max-frames", type=int, help="cut episodes off after so many")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures into this file too")
@@ -198,11 +199,10 @@ def run(options: argparse.Namespace) -> int:
         }
         rows.append(row)
         figures.append({"game": game.name, "player": player, "seconds": seconds, "episodes": episodes})
-    late = delay_frames(game, options.delay_ms)
-    show(Bench("lockstep", f"decisions {late} frames late", rows), argparse.Namespace(json=None))
+    show(Bench("lockstep", f"keys {options.delay_ms:g} ms after the grab", rows), argparse.Namespace(json=None))
     if options.json:
         try:
-            write_json(options.json, {"name": "lockstep", "delay_frames": late, "rows": figures})
+            write_json(options.json, {"name": "lockstep", "delay_ms": options.delay_ms, "rows": figures})
         except OSError as error:
             raise TwoframeError(f"{options.json}: found {error.strerror or error}, expected a place for it") from None
     return 0

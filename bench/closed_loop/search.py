@@ -32,6 +32,7 @@ from agent.policy import usable_cpus
 from bench.closed_loop.game import Game
 from bench.closed_loop.games import GAMES, game_named
 from bench.closed_loop.intervals import RESAMPLES
+from bench.closed_loop.lockstep import DELAY_MS
 from bench.closed_loop.measure import PLAY_SEED, RECORD_SEED, say
 from bench.closed_loop.search_results import Row, players_for_table, plot, rows_of
 from bench.closed_loop.search_runs import REFERENCES, Conditions, Programs, Runs, Variant
@@ -144,7 +145,8 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
         "as `collect --disturb` does")
     add("--disturbed", action="store_true", help="while recording the game does something else now and then")
     add("--reaction-ms", type=float, default=0.0, metavar="MS", help="the demonstrator's, e.g. 200")
-    add("--delay-ms", type=float, default=15.0, metavar="MS", help="of `play`: its latency and half a frame (15)")
+    add("--delay-ms", type=float, default=DELAY_MS, metavar="MS", help="from the grab of a "
+        f"picture to the keys ({DELAY_MS:g})")
     add("--max-frames", type=int, metavar="N", help="cut played episodes off after so many")
     add("--jobs", type=int, default=1, metavar="N", help="train and play so many policies at once, each with its share "
         "of the cores")
@@ -175,8 +177,8 @@ def run(options: argparse.Namespace) -> int:
     minutes = (time.monotonic() - begun_s) / 60
     had = plan.conditions
     text = (
-        f"{len(plan.training_seeds)} training seeds x {len(had.episode_seeds)} episodes, decisions {had.delay_ms:g} ms "
-        f"late; difference to {plan.variants[0].name!r}; 'to' is a 95 % interval"
+        f"{len(plan.training_seeds)} training seeds x {len(had.episode_seeds)} episodes, keys {had.delay_ms:g} ms "
+        f"after the grab; difference to {plan.variants[0].name!r}; 'to' is a 95 % interval"
     )
     table = [row.for_table() for row in rows] + players_for_table(players)
     show(Bench("search", text, table), argparse.Namespace(json=None))
