@@ -75,7 +75,7 @@ class TrainOptions:
     weights: Annotated[Weights | None, tyro.conf.arg(help_behavior_hint="(default: int8, if it decides alike)")] = None
     """Weights of the network as play runs it: int8 is small and quick, float32 exact, float16 between."""
     batch: Annotated[int, tyro.conf.arg(metavar="N")] = 32
-    """Windows per step of the optimiser. More is a little quicker, but then fewer steps fit into --max-minutes."""
+    """Windows per step of the optimiser. More makes each step steadier, but fewer of them fit into --max-minutes."""
     run: Annotated[int, tyro.conf.arg(metavar="N")] = 3
     """Consecutive frames that a batch takes together; each is encoded once for all windows that hold it. More is
     quicker, but then a batch has seen fewer places, and learns less from each window."""

@@ -31,7 +31,9 @@ from bench.closed_loop.players import PLAYERS, player_of
 from bench.table import Bench, show
 from demo.players import Player
 
-DELAY_MS = 7.0  # of `play` on a machine that runs the game too: python -m bench.latency
+DELAY_MS = (
+    7.0  # of `play` 4.6 at the 99th percentile (python -m bench.latency --quick), and the game must read the keys
+)
 
 Decide = Callable[[Env], frozenset[str]]
 

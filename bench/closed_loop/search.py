@@ -145,8 +145,8 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
         "as `collect --disturb` does")
     add("--disturbed", action="store_true", help="while recording the game does something else now and then")
     add("--reaction-ms", type=float, default=0.0, metavar="MS", help="the demonstrator's, e.g. 200")
-    add("--delay-ms", type=float, default=DELAY_MS, metavar="MS", help="from the grab of a "
-        f"picture to the keys ({DELAY_MS:g})")
+    add("--delay-ms", type=float, default=DELAY_MS, metavar="MS",
+        help=f"from the grab of a picture to the keys ({DELAY_MS:g})")
     add("--max-frames", type=int, metavar="N", help="cut played episodes off after so many")
     add("--jobs", type=int, default=1, metavar="N", help="train and play so many policies at once, each with its share "
         "of the cores")
