@@ -53,9 +53,11 @@ def write_policy(options: argparse.Namespace) -> None:
     actions = ActionSet.parse(options.keys)
     spec = FrameSpec(*parse_size(options.size))
     greys = list(GREYS.values())
-    mean = np.full(spec.shape, np.mean(greys), np.float32)
-    deviation = np.full(spec.shape, np.std(greys), np.float32)
-    network = build_network(options.encoder, frames=FRAMES, actions=len(actions), mean=mean, deviation=deviation)
+    mean = np.full(spec.shape[-1], np.mean(greys), np.float32)
+    deviation = np.full(spec.shape[-1], np.std(greys), np.float32)
+    network = build_network(
+        options.encoder, spec.shape, frames=FRAMES, actions=len(actions), mean=mean, deviation=deviation
+    )
     decide_by_brightness(network, spec, len(actions), always=options.always)
     options.out.mkdir(parents=True)
     network.model.save(options.out / MODEL_FILE)

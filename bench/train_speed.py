@@ -26,7 +26,7 @@ from bench.closed_loop.lockstep_record import record
 from bench.table import Bench, bench_options, show_all
 from train.batches import Augmentation, Batch, Batches, ahead
 from train.course import Course
-from train.dataset import pixel_statistics
+from train.dataset import channel_statistics
 from train.fit import Fitting, Plan, judge, learning_rate_share
 from train.lesson import Lesson, prepare_lesson
 from train.options import TrainOptions
@@ -62,8 +62,9 @@ class Trainer:
         from train.model import build_network
 
         keras.utils.set_random_seed(seed)
-        mean, deviation = pixel_statistics(lesson.dataset, lesson.training)
-        self.network = build_network(encoder, frames=2, actions=3, mean=mean, deviation=deviation)
+        mean, deviation = channel_statistics(lesson.dataset, lesson.training)
+        shape = lesson.dataset.frame.shape
+        self.network = build_network(encoder, shape, frames=2, actions=3, mean=mean, deviation=deviation)
         recipe = RECIPES[encoder]
         rate = recipe.learning_rate
         self.learner = Learner(self.network, recipe.optimizer(rate), rate, recipe.clip_norm)

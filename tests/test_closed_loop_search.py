@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("ale_py", reason="pip install -e '.[bench]'")
 
-from agent.errors import TwoframeError
+from agent.errors import TwoframeError, UsageError
 from agent.recording import Recording
 from bench.closed_loop.games import GAMES
 from bench.closed_loop.intervals import (
@@ -151,6 +151,8 @@ def test_seeds_are_numbers_and_ranges_in_order() -> None:
         (["--episode-seeds", "1000"], "found 1000, expected less than 1000"),
         (["--minutes", "0", "--jobs", "0"], "--jobs: found 0, expected more than 0; --minutes: found 0"),
         (["--minutes", "nan"], "--minutes: found nan"),
+        (["--recording", "pong"], "--recording: found 'pong', expected GAME=FOLDER"),
+        (["--recording", "pong=nowhere"], "nowhere"),
         (["--json", "nowhere/x.json"], "found no folder nowhere"),
         (["--plot", "x.doc"], "expected the name of a PNG file"),
     ],
@@ -179,7 +181,7 @@ class Asked(Programs):
 def test_a_variants_flags_and_the_training_seed_go_to_train(tmp_path: Path) -> None:
     asked = Asked(threads=1)
     recording = tmp_path / "r" / "recording"
-    runs = Runs(tmp_path, CONDITIONS, asked)
+    runs = Runs(tmp_path, CONDITIONS, asked, {})
     policy, _ = runs.policy(GAMES["pong"], recording, ("--frames", "1"), 4)
     assert asked.arguments == [str(recording), "--out", str(policy), "--frames", "1", "--seed", "4"]
     others = [
@@ -238,12 +240,27 @@ def test_what_was_made_is_taken_from_there(searched: Path, capsys: pytest.Captur
 
 
 def test_fewer_minutes_are_the_beginning_of_the_recording(searched: Path) -> None:
-    runs = Runs(searched, CONDITIONS, Programs(threads=1))
+    runs = Runs(searched, CONDITIONS, Programs(threads=1), {})
     both = runs.recordings(GAMES["lander"], [MINUTES, 0.1])
     short, whole = (Recording.open(both[minutes]) for minutes in (0.1, MINUTES))
     assert len(short) == 6 * GAMES["lander"].record_fps < len(whole)
     assert (short.frames == whole.frames[: len(short)]).all()
     assert (short.keys == whole.keys[: len(short)]).all()
+
+
+def test_a_recording_of_ones_own_is_learned_from(searched: Path) -> None:
+    made = Runs(searched, CONDITIONS, Programs(threads=1), {}).recordings(GAMES["lander"], [MINUTES])[MINUTES]
+    runs = Runs(searched, CONDITIONS, Programs(threads=1), {"lander": made})
+    taken = runs.recordings(GAMES["lander"], [0.1, MINUTES])
+    assert taken[MINUTES] == made and len(Recording.open(taken[0.1])) == 6 * GAMES["lander"].record_fps
+    with pytest.raises(TwoframeError, match="expected 10 as --minutes says"):
+        runs.recordings(GAMES["lander"], [10])
+
+
+def test_a_recording_that_no_game_is_named_for_is_told(searched: Path) -> None:
+    made = Runs(searched, CONDITIONS, Programs(threads=1), {}).recordings(GAMES["lander"], [MINUTES])[MINUTES]
+    with pytest.raises(UsageError, match="--recording lander: found none of --games"):
+        Plan.of(parsed(["--variant", "plain=", "--games", "pong", "--recording", f"lander={made}"]))
 
 
 def test_a_training_that_fails_is_told_with_its_log(searched: Path, capsys: pytest.CaptureFixture[str]) -> None:

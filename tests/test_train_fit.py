@@ -97,14 +97,15 @@ def fitted(learner: ToldLearner, **changed: float) -> Fit:
     return told(learner, **changed).run()
 
 
-def test_the_weights_of_the_best_epoch_are_kept() -> None:
+def test_the_weights_at_the_end_are_kept() -> None:
     learner = ToldLearner([0.5, 0.8, 0.6])
     result = fitted(learner)
     best = result.course.best
     assert best is not None
+    assert result.kept is result.course.epochs[-1]
     assert best.number == 2
     assert [epoch.is_best for epoch in result.course.epochs] == [True, True, False]
-    assert learner.epoch == 2
+    assert learner.epoch == 3
     assert best.validation_loss == pytest.approx(-math.log(0.8), abs=1e-5)
     assert best.scores.windows == 49
     assert best.scores.accuracy == 1
@@ -124,13 +125,15 @@ def test_a_stopped_training_goes_on_at_the_step_where_it_was() -> None:
     result = told(learner, course=course).run()
     assert learner.begun_at == 0
     assert result.ended == "all 3 epochs done"
-    assert learner.epoch == 2
+    assert learner.epoch == 3
     assert learner.shares == whole.shares
     assert [epoch.number for epoch in result.course.epochs] == [1, 2, 3]
 
 
 def test_it_stops_when_the_validation_loss_no_longer_falls() -> None:
-    result = fitted(ToldLearner([0.5, 0.8, 0.7, 0.7, 0.9]), patience=2)
+    learner = ToldLearner([0.5, 0.8, 0.7, 0.7, 0.9])
+    result = fitted(learner, patience=2)
+    assert learner.epoch == 2 and result.kept is result.course.best
     assert len(result.course.epochs) == 4
     assert "not fallen for 2 epochs" in result.ended
 

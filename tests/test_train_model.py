@@ -24,9 +24,10 @@ def network(
 ) -> Network:
     keras.utils.set_random_seed(1)
     rng = np.random.default_rng(1)
-    mean, deviation = rng.uniform(0, 255, shape), rng.uniform(0, 60, shape)
+    mean, deviation = rng.uniform(0, 255, shape[-1]), rng.uniform(0, 60, shape[-1])
     return build_network(
         encoder,
+        shape,
         frames=frames,
         actions=3,
         mean=mean.astype(np.float32),
@@ -173,15 +174,13 @@ def patches_of(net: Network, window: np.ndarray) -> np.ndarray:
     return features_of(net, window).reshape(*window.shape[:2], 12, 16, 16)
 
 
-def test_an_image_is_normalised_alike_everywhere() -> None:
-    shape = (4, 6, 1)
-    mean = np.zeros(shape, np.float32)
-    mean[:, :3] = 200.0  # a bright half, which never changes
-    said = np.array(normalized(np.full((1, *shape), 150, np.uint8), mean, np.zeros(shape, np.float32)))
-    assert said == pytest.approx(np.full((1, *shape), 0.5), abs=1e-3)  # 50 above 100, over 100
-    still = np.full(shape, 90.0, np.float32)
-    said = np.array(normalized(np.full((1, *shape), 122, np.uint8), still, np.zeros(shape, np.float32)))
-    assert said == pytest.approx(np.ones((1, *shape)), abs=1e-3)  # 32 grey levels at least
+def test_an_image_is_normalised_by_its_channels_levels() -> None:
+    mean, deviation = np.array([100.0, 90.0], np.float32), np.array([50.0, 0.0], np.float32)
+    image = np.empty((1, 4, 6, 2), np.uint8)
+    image[..., 0], image[..., 1] = 150, 122
+    said = np.array(normalized(image, mean, deviation))
+    assert said[..., 0] == pytest.approx(np.ones((1, 4, 6)), abs=1e-3)
+    assert said[..., 1] == pytest.approx(np.ones((1, 4, 6)), abs=1e-3)  # 32 grey levels at least
 
 
 def test_attention_tells_where_a_thing_is_and_what() -> None:

@@ -15,7 +15,7 @@ from agent.errors import TwoframeError
 from agent.frames import Box, FrameSpec, prepare
 from agent.recording_writer import RecordingWriter
 from train.batches import DROPPED, Augmentation, Batches, Share, ahead, augment
-from train.dataset import Dataset, open_dataset, pixel_statistics, previous_actions
+from train.dataset import Dataset, channel_statistics, open_dataset, previous_actions
 from train.windows import Stretch, split, split_off, stretches_of, window_weights, windows_of
 
 PERIOD_NS = 50_000_000
@@ -353,9 +353,9 @@ def test_what_fails_while_gathering_ahead_is_raised_where_it_is_wanted() -> None
         list(ahead(broken()))
 
 
-def test_pixel_statistics_are_those_of_the_frames(tmp_path: Path) -> None:
+def test_channel_statistics_are_those_of_the_frames(tmp_path: Path) -> None:
     dataset = opened(bar_recording(tmp_path / "rec", 100), room=tmp_path)
-    mean, deviation = pixel_statistics(dataset, np.arange(100))
+    mean, deviation = channel_statistics(dataset, np.arange(100))
     frames = dataset.sources[0].astype(np.float64)
-    assert mean == pytest.approx(frames.mean(axis=0), abs=1e-3)
-    assert deviation == pytest.approx(frames.std(axis=0), abs=1e-2)
+    assert mean == pytest.approx(frames.mean(axis=(0, 1, 2)), abs=1e-3)
+    assert deviation == pytest.approx(frames.std(axis=(0, 1, 2)), abs=1e-2)

@@ -40,8 +40,8 @@ def main(recording: Path, out: Path, *, devices: bool) -> None:
     shape = lesson.dataset.frame.shape
     with strategy.scope():
         keras.utils.set_random_seed(3)
-        mean, deviation = np.full(shape, 60, np.float32), np.full(shape, 60, np.float32)
-        network = build_network("compact", frames=2, actions=3, mean=mean, deviation=deviation)
+        mean, deviation = np.full(shape[-1], 60, np.float32), np.full(shape[-1], 60, np.float32)
+        network = build_network("compact", shape, frames=2, actions=3, mean=mean, deviation=deviation)
         for layer in network.decider.get_layer("look").layers:
             if isinstance(layer, keras.layers.Dropout):
                 layer.rate = 0.0

@@ -82,7 +82,7 @@ def train(options: TrainOptions, console: Console, here: Cluster) -> int:
             return STOPPED
         if not here.is_chief:
             return 0
-        say(console, f"{learned.fit.ended or 'stopped'}; epoch {learned.best.number} was the best")
+        say(console, f"{learned.fit.ended or 'stopped'}; kept are the weights of epoch {learned.kept.number}")
         say(console, "writing the policy ...")
         with kept_back():
             agreement = write_policy(options, lesson, learned)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -217,18 +218,19 @@ def _prepared(source: npt.NDArray[np.uint8], frame: FrameSpec, room: Path) -> np
         raise TwoframeError(f"{room}: found {error.strerror or error}, expected a folder to write to") from None
 
 
-def pixel_statistics(
+def channel_statistics(
     dataset: Dataset, frames: npt.NDArray[np.int64], most: int = 2000
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Mean and standard deviation per pixel, (H, W, C) float32 in 0..255, over at most `most` of `frames`."""
+    """Mean and standard deviation of all pixels, (C,) float32 in 0..255, over at most `most` of `frames`."""
     chosen = frames[:: max(1, len(frames) // most)]
-    total = np.zeros(dataset.frame.shape, np.float64)
-    squares = np.zeros(dataset.frame.shape, np.float64)
+    total = np.zeros(dataset.frame.shape[-1])
+    squares = np.zeros(dataset.frame.shape[-1])
     image: Image = np.empty((1, *dataset.frame.shape), np.uint8)
     for t in chosen:
         dataset.gather(np.array([t]), image)
-        total += image[0]
-        squares += image[0].astype(np.float64) ** 2
+        mean, deviation = (one.ravel() for one in cv2.meanStdDev(image[0]))
+        total += mean
+        squares += deviation**2 + mean**2
     mean = total / len(chosen)
     deviation = np.sqrt(np.maximum(squares / len(chosen) - mean**2, 0))
     return mean.astype(np.float32), deviation.astype(np.float32)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from keras import layers, ops
 
-Pixels = npt.NDArray[np.float32]  # (H, W, C), 0..255
+Levels = npt.NDArray[np.float32]  # (C,), 0..255
 LEAST_DEVIATION = 32.0  # grey levels
 MOST_PATCHES = 2000
 SHARPNESS = 4.0  # of the attention at its start: spread over the whole image, it is slow to learn where to look
@@ -107,7 +107,7 @@ def patches(x: Any) -> Any:
     return layers.Conv2D(16, 2 * stride, strides=stride, padding="same")(x)
 
 
-def normalized(image: Any, mean: Pixels, deviation: Pixels) -> Any:
+def normalized(image: Any, mean: Levels, deviation: Levels) -> Any:
     """The image less the mean of all its pixels, over their deviation: constants of the model, so that it takes plain
     frames.
 
@@ -117,9 +117,7 @@ def normalized(image: Any, mean: Pixels, deviation: Pixels) -> Any:
     """
     layer = layers.Normalization(axis=-1, name="normalized")
     layer.build((None, *image.shape[1:]))
-    level = mean.mean(axis=(0, 1))  # (C,)
-    variance = (np.square(deviation) + np.square(mean - level)).mean(axis=(0, 1))
-    layer.set_weights([level, np.maximum(variance, LEAST_DEVIATION**2), np.zeros((), np.int32)])
+    layer.set_weights([mean, np.square(np.maximum(deviation, LEAST_DEVIATION)), np.zeros((), np.int32)])
     layer.finalize_state()
     return layer(ops.cast(image, "float32"))
 
@@ -149,10 +147,12 @@ def adamw(learning_rate: float) -> Any:
     return keras.optimizers.AdamW(learning_rate, weight_decay=1e-2)
 
 
-def build_encoder(name: str, layers_of: Callable[[Any], Any], mean: Pixels, deviation: Pixels) -> Any:
+def build_encoder(
+    name: str, shape: tuple[int, ...], layers_of: Callable[[Any], Any], mean: Levels, deviation: Levels
+) -> Any:
     """The model from an image (H, W, C) uint8 to what `layers_of` makes of it, normalised by the recording's `mean`
-    and `deviation` per pixel (H, W, C)."""
-    image = keras.Input(mean.shape, dtype="uint8", name="image")
+    and `deviation` (C,)."""
+    image = keras.Input(shape, dtype="uint8", name="image")
     return keras.Model(image, layers_of(normalized(image, mean, deviation)), name=name)
 
 

@@ -1,4 +1,4 @@
-"""The loop of training: epochs of batches, judged after each by the validation windows; the best weights win."""
+"""The loop of training: epochs of batches, judged after each by the validation windows; those at its end are kept."""
 
 import math
 import time
@@ -60,7 +60,7 @@ class Plan:
     """How long to train and how. `budget_s` ends the training in time, whatever the epochs."""
 
     epochs: int
-    patience: int
+    patience: int | None
     budget_s: float
     seed: int
     augmentation: Augmentation
@@ -68,7 +68,11 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """How it went; the learner holds the weights of the best epoch, if there is one.
+    """How it went; the learner holds the weights of the epoch `kept`, if there is one.
+
+    That is the last one of a training that ran to its end, for the falling learning rate has brought it to rest there;
+    the validation loss tells little about how a policy plays (Mandlekar et al. 2021, bench/RECIPE.md). Of a training
+    that ended before, it is the one with the lowest validation loss.
 
     `ended` says why; it is empty when the training was asked to stop and can be resumed. `failure` tells what
     broke it off, if so.
@@ -76,6 +80,7 @@ class Fit:
 
     course: Course
     ended: str
+    kept: Epoch | None
     failure: TwoframeError | None = None
 
 
@@ -124,16 +129,18 @@ class Fitting:
                 if course.best is None:
                     raise failure
                 self._learner.set_weights(course.best_weights)
-                return Fit(course, "a loss that is no number", failure)
+                return Fit(course, "a loss that is no number", course.best, failure)
             epoch = course.end_epoch(judgement.loss, judgement.scores, self._passed_s() - course.passed_s)
             if epoch.is_best:
                 course.best_weights = self._learner.weights()
             self._keep()
             for observer in self._observers:
                 observer.end_epoch(epoch)
+        if ended and _is_over(course, self._plan):
+            return Fit(course, ended, course.epochs[-1])
         if course.best:
             self._learner.set_weights(course.best_weights)
-        return Fit(course, ended)
+        return Fit(course, ended, course.best)
 
     def _epoch(self) -> bool:
         """The rest of the epoch under way. False if asked to stop; a loss that is no number ends it early."""
@@ -222,9 +229,13 @@ def _reason_to_end(course: Course, plan: Plan) -> str:
         return f"all {plan.epochs} epochs done"
     if course.passed_s >= plan.budget_s:
         return f"the time is over (--max-minutes {plan.budget_s / 60:g})"
-    if course.number - 1 - course.best.number >= plan.patience:
+    if plan.patience and course.number - 1 - course.best.number >= plan.patience:
         return f"the validation loss has not fallen for {plan.patience} epochs"
     return ""
+
+
+def _is_over(course: Course, plan: Plan) -> bool:
+    return course.number > plan.epochs or course.passed_s >= plan.budget_s
 
 
 def _not_a_number(course: Course) -> TwoframeError:

@@ -18,7 +18,7 @@ import numpy as np
 from keras import layers, ops
 
 from train.batches import DROPPED, REPEATED
-from train.encoders import RECIPES, Pixels, Recipe, build_encoder
+from train.encoders import RECIPES, Levels, Recipe, build_encoder
 from train.options import Join
 
 
@@ -43,15 +43,23 @@ class Network(NamedTuple):
 
 
 def build_network(
-    encoder_name: str, *, frames: int, actions: int, mean: Pixels, deviation: Pixels, join: Join = "lstm"
+    encoder_name: str,
+    shape: tuple[int, ...],
+    *,
+    frames: int,
+    actions: int,
+    mean: Levels,
+    deviation: Levels,
+    join: Join = "lstm",
 ) -> Network:
-    """A new network over `frames` images; `mean` and `deviation` (H, W, C) float32 are those of the recording."""
+    """A new network over `frames` images of `shape` (H, W, C); `mean` and `deviation` (C,) float32 are those of the
+    recording."""
     recipe = RECIPES[encoder_name]
     if recipe.patches is None and join == "lstm":
-        encoder = build_encoder(encoder_name, recipe.layers, mean, deviation)
+        encoder = build_encoder(encoder_name, shape, recipe.layers, mean, deviation)
         decider = build_decider(frames, encoder.output_shape[-1], recipe.lstm_units, actions)
     else:
-        maps = build_encoder(encoder_name, recipe.patches or (lambda image: image), mean, deviation)
+        maps = build_encoder(encoder_name, shape, recipe.patches or (lambda image: image), mean, deviation)
         encoder = keras.Model(maps.input, layers.Flatten()(maps.output), name=encoder_name)
         build = build_stacked_decider if join == "channels" else build_moving_decider
         decider = build(recipe, frames, maps.output_shape[1:], actions)

@@ -57,9 +57,10 @@ class TrainOptions:
     """How they come together: an LSTM reads the features of each in order, or they are the channels of one image,
     which play encodes anew for every decision."""
     epochs: Annotated[int, tyro.conf.arg(metavar="N")] = 30
-    """How often to go through the recordings at most; the best epoch is kept."""
-    patience: Annotated[int, tyro.conf.arg(metavar="N")] = 15
-    """Epochs without a lower validation loss after which to stop."""
+    """How often to go through the recordings at most. The policy is what the last epoch makes: the learning rate falls
+    towards it."""
+    patience: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: never)")] = None
+    """Stop after so many epochs without a lower validation loss, and keep the epoch that had the lowest."""
     max_minutes: Annotated[float, tyro.conf.arg(metavar="M")] = 10.0
     """Stop learning after so many minutes; the learning rate falls in time for it."""
     seed: Annotated[int, tyro.conf.arg(metavar="N")] = 0
@@ -131,13 +132,15 @@ class TrainOptions:
             ]
 
         with usage():
-            problems = at_least(1, "frames", "epochs", "patience", "batch", "run", "stride")
+            problems = at_least(1, "frames", "epochs", "batch", "run", "stride")
             problems += at_least(0, "seed", "apart_ms", "change_weight", "correction_weight")
             problems += shares("drop_older", "swap_older", "brightness", "shift", "erase")
             if not self.recordings and not self.resume:
                 problems.append("RECORDING: found nothing, expected at least one folder made by collect")
             if self.apart_ms > MAX_APART_MS:
                 problems.append(f"--apart-ms: found {self.apart_ms:g}, expected at most {MAX_APART_MS:g}")
+            if self.patience is not None:
+                problems += at_least(1, "patience")
             if self.label_shift_ms is not None:
                 problems += at_least(0, "label_shift_ms")
             if self.frames > MAX_FRAMES:

@@ -56,7 +56,7 @@ def _curves(figure: Any, epochs: Sequence[Epoch], names: Sequence[str]) -> None:
     loss.plot(numbers, [epoch.loss for epoch in epochs], label="training")
     loss.plot(numbers, [epoch.validation_loss for epoch in epochs], label="validation")
     best = min(epochs, key=lambda epoch: epoch.validation_loss)
-    loss.axvline(best.number, color="gray", linestyle=":", label="best")
+    loss.axvline(best.number, color="gray", linestyle=":", label="lowest")
     loss.set(xlabel="epoch", title="loss", ylim=(0, None))
     loss.legend()
     scores = [epoch.scores for epoch in epochs]

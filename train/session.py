@@ -19,7 +19,7 @@ from train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from train.cluster import Cluster
 from train.copycat import Copycat, find_copycat
 from train.course import Course, Epoch
-from train.dataset import pixel_statistics
+from train.dataset import channel_statistics
 from train.encoders import RECIPES
 from train.event_files import EventFiles
 from train.export import Agreement, export
@@ -36,11 +36,11 @@ from train.windows import window_weights
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """A network with the weights of the `best` epoch, and how it came to them; without one, only `fit`."""
+    """A network with the weights of the epoch `kept`, and how it came to them; without one, only `fit`."""
 
     network: Network
     fit: Fit
-    best: Epoch
+    kept: Epoch
     judgement: Judgement
     copycat: Copycat
     seconds: float
@@ -111,7 +111,10 @@ def _learn(
         recipe = RECIPES[options.encoder]
         learning_rate = options.learning_rate or recipe.learning_rate
         learner = Learner(network, recipe.optimizer(learning_rate), learning_rate, recipe.clip_norm)
-    say(console, f"{options.encoder}, {parameters(network.model):,} parameters; * marks the best epoch so far")
+    say(
+        console,
+        f"{options.encoder}, {parameters(network.model):,} parameters; * marks the lowest validation loss so far",
+    )
     training, validation = _batches(options, lesson, strategy, here)
     digest = lesson.digest()
     settings = {name: value for name, value in options.to_json().items() if name not in ("out", "resume")}
@@ -139,22 +142,22 @@ def _learn(
             asked_to_stop=asked_to_stop,
         )
         fit = fitting.run()
-    best = course.best
-    if best is None:
+    if fit.kept is None:
         return fit
     judgement = judge(learner, dataset, validation)
     copycat = find_copycat(learner, dataset, validation, judgement, frames=options.frames)
-    return Learned(network, fit, best, judgement, copycat, time.monotonic() - started_s)
+    return Learned(network, fit, fit.kept, judgement, copycat, time.monotonic() - started_s)
 
 
 def _build(options: TrainOptions, lesson: Lesson, precision: str) -> Network:
     keras.utils.set_random_seed(options.seed)
-    mean, deviation = pixel_statistics(lesson.dataset, lesson.training)
+    mean, deviation = channel_statistics(lesson.dataset, lesson.training)
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
     try:
         return build_network(
             options.encoder,
+            lesson.dataset.frame.shape,
             frames=options.frames,
             actions=len(lesson.dataset.actions),
             mean=mean,
@@ -260,8 +263,8 @@ def _metrics(lesson: Lesson, learned: Learned) -> dict[str, Any]:
         "baselines": {name: scores.to_json() for name, scores in lesson.baselines.items()},
         "copycat": learned.copycat.to_json(),
         "training_windows": len(lesson.training),
-        "best_epoch": learned.best.number,
+        "epoch": learned.kept.number,
         "ended": learned.fit.ended or "stopped",
-        "samples_per_s": round(learned.best.samples_per_s, 1),
+        "samples_per_s": round(learned.kept.samples_per_s, 1),
         "seconds": round(learned.seconds, 1),
     }

@@ -5,7 +5,8 @@ A variant is a name and flags of `train` (none: its defaults). For instance
     python -m bench.closed_loop.search --games car3 lander --minutes 10 --disturb 12 --jobs 4 \\
         --variant "two frames=" --variant "one frame=--frames 1" --plot bench/out/search.png
 
-records the demonstrator of each game in lockstep, trains every variant on that recording once for each training
+records the demonstrator of each game in lockstep (or takes a --recording by `collect`, whose frames come at any time
+between two of the game's, as they do for a newcomer), trains every variant on that recording once for each training
 seed, and lets every policy play the same episodes in lockstep. Several --minutes train on the first so many
 minutes of one recording. A variant is set against the first one by their paired difference: the same training
 seed, the same episode. Where its 95 % interval (a bootstrap over training seeds and episodes) holds 0, these runs
@@ -29,6 +30,7 @@ from typing import Any
 from agent.errors import TwoframeError, raise_if_any, run_command, usage
 from agent.json_files import write_json
 from agent.policy import usable_cpus
+from agent.recording import Recording
 from bench.closed_loop.game import Game
 from bench.closed_loop.games import GAMES, game_named
 from bench.closed_loop.intervals import RESAMPLES
@@ -50,6 +52,8 @@ class Plan:
     """Increasing."""
     conditions: Conditions
     jobs: int
+    recorded: tuple[tuple[str, Path], ...]
+    """Games and recordings to take of them, instead of making one."""
 
     @classmethod
     def of(cls, options: argparse.Namespace) -> "Plan":
@@ -69,6 +73,7 @@ class Plan:
                     reaction_ms=options.reaction_ms,
                 ),
                 options.jobs,
+                tuple(recorded(text) for text in options.recording),
             )
             raise_if_any([*plan.problems(), *files_without_place(options.json, options.plot)])
         return plan
@@ -76,15 +81,32 @@ class Plan:
     def problems(self) -> list[str]:
         had = self.conditions
         found = []
-        for what, names in (("--variant", [v.name for v in self.variants]), ("--games", [g.name for g in self.games])):
+        played = [game.name for game in self.games]
+        given = [("--variant", [v.name for v in self.variants]), ("--games", played)]
+        given += [("--recording", [name for name, _ in self.recorded])]
+        for what, names in given:
             found += [f"{what}: found {name!r} twice, expected it once" for name in doubles(names)]
         if had.episode_seeds[-1] >= RECORD_SEED:
             found.append(f"--episode-seeds: found {had.episode_seeds[-1]}, expected less than {RECORD_SEED}: recorded")
+        found += [
+            f"--recording {name}: found none of --games, expected one"
+            for name, _ in self.recorded
+            if name not in played
+        ]
         positive = [("--jobs", self.jobs), *(("--minutes", n) for n in self.minutes)]
         positive += [] if had.max_frames is None else [("--max-frames", had.max_frames)]
         found += [f"{flag}: found {n:g}, expected more than 0" for flag, n in positive if not 0 < n < math.inf]
         others = (("--delay-ms", had.delay_ms), ("--disturb", had.disturb), ("--reaction-ms", had.reaction_ms))
         return found + [f"{flag}: found {n:g}, expected 0 or more" for flag, n in others if not 0 <= n < math.inf]
+
+
+def recorded(text: str) -> tuple[str, Path]:
+    """The game and the recording of GAME=FOLDER. Raises `TwoframeError`."""
+    name, equals, folder = text.partition("=")
+    if not (name and equals and folder):
+        raise TwoframeError(f"--recording: found {text!r}, expected GAME=FOLDER")
+    Recording.open(Path(folder))  # told now, not after the other games
+    return name, Path(folder).resolve()
 
 
 def seeds_of(flag: str, texts: Sequence[str]) -> tuple[int, ...]:
@@ -138,6 +160,7 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
         "is what the others are set against")
     add("--games", nargs="+", metavar="NAME", default=list(GAMES), help=f"of {', '.join(GAMES)}; without it, all")
     add("--minutes", nargs="+", type=float, default=[10.0], metavar="M", help="of play to learn from (10)")
+    add("--recording", action="append", default=[], metavar="GAME=FOLDER", help="learn that game from this recording")
     add("--training-seeds", nargs="+", default=["0..2"], metavar="SEED", help="numbers or ranges (0..2)")
     add("--episode-seeds", nargs="+", default=[f"{PLAY_SEED}..10"], metavar="SEED", help="numbers or ranges "
         f"({PLAY_SEED}..10), below {RECORD_SEED}, where what is recorded begins")
@@ -169,7 +192,9 @@ def run(options: argparse.Namespace) -> int:
     programs = Programs(threads=max(1, usable_cpus() // plan.jobs))
     pool = ThreadPoolExecutor(plan.jobs)
     try:
-        rows, players = searched(plan, Runs(options.out.resolve(), plan.conditions, programs), pool)
+        rows, players = searched(
+            plan, Runs(options.out.resolve(), plan.conditions, programs, dict(plan.recorded)), pool
+        )
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         programs.end()

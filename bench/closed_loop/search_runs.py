@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ REFERENCES = ("scripted", "random")
 BOX = "╭╮╰╯│─ "  # what is around a message of `train` about its flags
 OURS = ("--out", "--resume", "--seed")  # flags of `train` that are not a variant's to set
 HELP = "For full helptext"
+NEARLY = 0.95  # of the minutes: nothing is recorded between episodes
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,14 +126,24 @@ def last_said(log: Path) -> str:
 class Runs:
     """Recordings, policies and episodes in `out`: what is there from before is taken as it is."""
 
-    def __init__(self, out: Path, conditions: Conditions, programs: Programs) -> None:
+    def __init__(self, out: Path, conditions: Conditions, programs: Programs, recorded: Mapping[str, Path]) -> None:
+        """`recorded`, by game: recordings to take, instead of making one."""
         self._out = out
         self._conditions = conditions
         self._programs = programs
+        self._recorded = recorded
 
     def recordings(self, game: Game, minutes: Sequence[float]) -> dict[float, Path]:
-        """Of the demonstrator's play, by minutes: the longest is recorded, the others are its beginnings."""
+        """Of the demonstrator's play, by minutes: the longest is recorded, the others are its beginnings.
+
+        Raises `TwoframeError` if a recording to take is shorter.
+        """
         longest = max(minutes)
+        if given := self._recorded.get(game.name):
+            has = len(Recording.open(given)) / game.record_fps / 60
+            if has < NEARLY * longest:
+                raise TwoframeError(f"{given}: found {has:.1f} minutes, expected {longest:g} as --minutes says")
+            return {share: self._beginning(game, given, share) for share in minutes}
         whole = self._recording(game, longest)
         parts = {share: self._beginning(game, whole, share) for share in minutes if share < longest}
         return parts | {longest: whole}
@@ -140,7 +151,7 @@ class Runs:
     def policy(self, game: Game, recording: Path, flags: Sequence[str], seed: int) -> tuple[Path, dict[str, Any]]:
         """What `train` makes of the recording with these flags, and what is kept of it."""
         given = (*flags, "--seed", str(seed))
-        folder = self._place(game, "policy", recording.parent.name, *given)
+        folder = self._place(game, "policy", str(recording), *given)
         if (kept := read_kept(folder)) is None:
             log = folder / "train.log"
             seconds = self._programs.run(log, "train", recording, "--out", folder / "policy", *given)
@@ -175,10 +186,12 @@ class Runs:
 
     def _beginning(self, game: Game, whole: Path, minutes: float) -> Path:
         """The first frames of a recording. Counted, not by the clock: between episodes it goes on without frames."""
-        folder = self._place(game, "recording", whole.parent.name, f"{minutes:g}")
+        recording, count = Recording.open(whole), round(60 * minutes * game.record_fps)
+        if count >= len(recording):
+            return whole
+        folder = self._place(game, "recording", str(whole), f"{minutes:g}")
         if read_kept(folder) is None:
-            count = round(60 * minutes * game.record_fps)
-            trim(Recording.open(whole), folder / "recording", range(count))
+            trim(recording, folder / "recording", range(count))
             keep(folder, {"of": str(whole), "minutes": minutes, "frames": count})
         return folder / "recording"
 
