@@ -269,3 +269,11 @@ def test_flags_of_train_pass_through_as_they_are() -> None:
 def test_an_unknown_game_is_said_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--games", "chess"]) == 2
     assert "expected one of car3, car5, pong, lander" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("flag", "count"), [("--agent-episodes", "0"), ("--episodes", "1000")])
+def test_episodes_that_would_be_recorded_ones_are_refused(
+    flag: str, count: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([flag, count]) == 2
+    assert f"{flag}: found {count}, expected 1 to 999" in capsys.readouterr().err

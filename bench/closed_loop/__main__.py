@@ -19,11 +19,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from agent.errors import TwoframeError, run_command
+from agent.errors import TwoframeError, raise_if_any, run_command, usage
 from agent.json_files import write_json
 from bench.closed_loop.game import Game
 from bench.closed_loop.games import GAMES, game_named
-from bench.closed_loop.measure import FULL, QUICK, Disturb, Workshop
+from bench.closed_loop.measure import FULL, PLAY_SEED, QUICK, RECORD_SEED, Disturb, Workshop
 from bench.closed_loop.players import PLAYERS
 from bench.closed_loop.results import Row, plot, rows_of
 from bench.table import Bench, show
@@ -57,6 +57,9 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--minutes", type=float, metavar="M", help="of play to record; without it those of the game")
     parser.add_argument("--episodes", type=int, metavar="N", help="of every player; without it those of the game")
+    parser.add_argument(
+        "--agent-episodes", type=int, metavar="N", help="more for the agent: 55 laps of car3 are half an hour"
+    )
     parser.add_argument("--players-only", action="store_true", help="no agent: is the demonstrator good enough?")
     return parser.parse_args(argv)
 
@@ -64,6 +67,14 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
 def run(options: argparse.Namespace) -> int:
     """Raises `TwoframeError`; what was made before is kept."""
     games = [game_named(name) for name in options.games]
+    with usage():
+        raise_if_any(
+            [
+                f"{flag}: found {count}, expected 1 to {RECORD_SEED - PLAY_SEED}: others are recorded"
+                for flag, count in (("--episodes", options.episodes), ("--agent-episodes", options.agent_episodes))
+                if count is not None and not 1 <= count <= RECORD_SEED - PLAY_SEED
+            ]
+        )
     out: Path = options.out.resolve() / ("quick" if options.quick else "full")
     out.mkdir(parents=True, exist_ok=True)
     scale = QUICK if options.quick else FULL
@@ -76,7 +87,8 @@ def run(options: argparse.Namespace) -> int:
     with VirtualDisplay(DISPLAY) as display:
         workshop = Workshop(out, display, scale, reaction_ms=options.reaction_ms, disturb=options.disturb)
         for game in games:
-            rows += measure(game, workshop, [] if options.players_only else options.train or [""])
+            variants = [] if options.players_only else options.train or [""]
+            rows += measure(game, workshop, variants, agent_episodes=options.agent_episodes)
     conditions = {
         "quick": options.quick,
         "reaction_ms": options.reaction_ms,
@@ -101,7 +113,9 @@ def run(options: argparse.Namespace) -> int:
     return 0 if all(row.valid for row in rows) or options.quick else 1
 
 
-def measure(game: Game, workshop: Workshop, variants: Sequence[str]) -> list[Row]:
+def measure(
+    game: Game, workshop: Workshop, variants: Sequence[str], *, agent_episodes: int | None = None
+) -> list[Row]:
     """One game: every player's rollouts, and for each variant of the training an agent's."""
     players = {name: workshop.rollout(game, name) for name in PLAYERS}
     agents: dict[str, dict[str, Any]] = {}
@@ -113,7 +127,7 @@ def measure(game: Game, workshop: Workshop, variants: Sequence[str]) -> list[Row
         for flags in variants:
             policy, trained = workshop.policy(game, [recording], flags)
             train_s[flags] = trained["seconds"]
-            agents[flags] = workshop.rollout(game, flags, policy)
+            agents[flags] = workshop.rollout(game, flags, policy, episodes=agent_episodes)
     return rows_of(game, players, agents, record_s=record_s, train_s=train_s)
 
 

@@ -1,5 +1,6 @@
 """Record, train, play: the commands, and what is kept of them so that variants are compared on the same data."""
 
+import dataclasses
 import hashlib
 import json
 import shlex
@@ -100,9 +101,12 @@ class Workshop:
             kept = keep(folder, {"seconds": time.monotonic() - begun_s, "train": list(given)})
         return folder / "policy", kept
 
-    def rollout(self, game: Game, player: str, policy: Path | None = None) -> dict[str, Any]:
-        """Episodes of one player on the seeds, and for a policy what `play` reports: as they are kept."""
-        seeds = self._scale.seeds(game)
+    def rollout(
+        self, game: Game, player: str, policy: Path | None = None, *, episodes: int | None = None
+    ) -> dict[str, Any]:
+        """Episodes of one player, as many as the scale says or `episodes`, on the seeds from the first on; and for a
+        policy what `play` reports. All as it is kept."""
+        seeds = dataclasses.replace(self._scale, episodes=episodes or self._scale.episodes).seeds(game)
         flags: tuple[object, ...] = ("--seeds", *seeds)
         flags += ("--max-frames", self._scale.max_frames) if self._scale.max_frames else ()
         flags += ("--driver", "person" if policy else player)
@@ -113,8 +117,8 @@ class Workshop:
         say(f"{game.name}: {len(seeds)} episodes of {f'the agent ({player})' if policy else player}")
         begun_s = time.monotonic()
         limit_s = SLOWEST * (self._scale.max_frames or game.max_frames) / game.fps * len(seeds) + START_S
-        episodes, log = folder / "episodes.jsonl", folder / "game.log"
-        with game_window(game, flags, display=self._display, log=log, episodes=episodes) as window:
+        lines, log = folder / "episodes.jsonl", folder / "game.log"
+        with game_window(game, flags, display=self._display, log=log, episodes=lines) as window:
             if policy is None:
                 window.wait(limit_s)
             else:
@@ -122,7 +126,7 @@ class Workshop:
         result: dict[str, Any] = {"seconds": time.monotonic() - begun_s, "game": list(flags)}
         if policy is not None:
             result["play"] = json.loads((folder / "play.json").read_text(encoding="utf-8"))
-        result["episodes"] = read_episodes(episodes)
+        result["episodes"] = read_episodes(lines)
         if len(result["episodes"]) != len(seeds):
             raise TwoframeError(f"{log}: found {len(result['episodes'])} episodes, expected {len(seeds)}")
         return keep(folder, result)
