@@ -58,7 +58,7 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, metavar="M", help="of play to record; without it those of the game")
     parser.add_argument("--episodes", type=int, metavar="N", help="of every player; without it those of the game")
     parser.add_argument(
-        "--agent-episodes", type=int, metavar="N", help="more for the agent: 55 laps of car3 are half an hour"
+        "--agent-episodes", type=int, metavar="N", help="more for the agent: 57 laps of car3 are half an hour"
     )
     parser.add_argument("--players-only", action="store_true", help="no agent: is the demonstrator good enough?")
     return parser.parse_args(argv)
