@@ -113,9 +113,7 @@ def run(options: argparse.Namespace) -> int:
     return 0 if all(row.valid for row in rows) or options.quick else 1
 
 
-def measure(
-    game: Game, workshop: Workshop, variants: Sequence[str], *, agent_episodes: int | None = None
-) -> list[Row]:
+def measure(game: Game, workshop: Workshop, variants: Sequence[str], *, agent_episodes: int | None = None) -> list[Row]:
     """One game: every player's rollouts, and for each variant of the training an agent's."""
     players = {name: workshop.rollout(game, name) for name in PLAYERS}
     agents: dict[str, dict[str, Any]] = {}
