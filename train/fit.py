@@ -136,7 +136,7 @@ class Fitting:
             self._keep()
             for observer in self._observers:
                 observer.end_epoch(epoch)
-        if ended and _is_over(course, self._plan):
+        if ended and _end_of_plan(course, self._plan):
             return Fit(course, ended, course.epochs[-1])
         if course.best:
             self._learner.set_weights(course.best_weights)
@@ -225,17 +225,20 @@ def learning_rate_share(progress: float) -> float:
 def _reason_to_end(course: Course, plan: Plan) -> str:
     if course.best is None:
         return ""
-    if course.number > plan.epochs:
-        return f"all {plan.epochs} epochs done"
-    if course.passed_s >= plan.budget_s:
-        return f"the time is over (--max-minutes {plan.budget_s / 60:g})"
+    if reason := _end_of_plan(course, plan):
+        return reason
     if plan.patience and course.number - 1 - course.best.number >= plan.patience:
         return f"the validation loss has not fallen for {plan.patience} epochs"
     return ""
 
 
-def _is_over(course: Course, plan: Plan) -> bool:
-    return course.number > plan.epochs or course.passed_s >= plan.budget_s
+def _end_of_plan(course: Course, plan: Plan) -> str:
+    """Why the learning rate has come to its end, if it has."""
+    if course.number > plan.epochs:
+        return f"all {plan.epochs} epochs done"
+    if course.passed_s >= plan.budget_s:
+        return f"the time is over (--max-minutes {plan.budget_s / 60:g})"
+    return ""
 
 
 def _not_a_number(course: Course) -> TwoframeError:

@@ -1,6 +1,5 @@
 """Record, train, play: the commands, and what is kept of them so that variants are compared on the same data."""
 
-import dataclasses
 import hashlib
 import json
 import shlex
@@ -37,9 +36,9 @@ class Scale:
     train: tuple[str, ...] = ()
     """Flags in front of those of every variant."""
 
-    def seeds(self, game: Game) -> tuple[int, ...]:
-        """Of the episodes to play."""
-        return tuple(range(PLAY_SEED, PLAY_SEED + (self.episodes or game.episodes)))
+    def seeds(self, game: Game, episodes: int | None = None) -> tuple[int, ...]:
+        """Of the episodes to play: so many, or as the scale says."""
+        return tuple(range(PLAY_SEED, PLAY_SEED + (episodes or self.episodes or game.episodes)))
 
 
 FULL = Scale()
@@ -106,7 +105,7 @@ class Workshop:
     ) -> dict[str, Any]:
         """Episodes of one player, as many as the scale says or `episodes`, on the seeds from the first on; and for a
         policy what `play` reports. All as it is kept."""
-        seeds = dataclasses.replace(self._scale, episodes=episodes or self._scale.episodes).seeds(game)
+        seeds = self._scale.seeds(game, episodes)
         flags: tuple[object, ...] = ("--seeds", *seeds)
         flags += ("--max-frames", self._scale.max_frames) if self._scale.max_frames else ()
         flags += ("--driver", "person" if policy else player)
