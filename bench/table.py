@@ -30,6 +30,18 @@ def bench_options(doc: str | None, argv: Sequence[str] | None) -> argparse.Names
     return parser.parse_args(argv)
 
 
+def files_without_place(file: Path | None, picture: Path | None = None) -> list[str]:
+    """What is wrong with where --json and --plot are to go: told before hours of work rather than after them."""
+    found = [
+        f"{path}: found no folder {path.parent}, expected a place for it"
+        for path in (file, picture)
+        if path is not None and not path.parent.is_dir()
+    ]
+    if picture is not None and picture.suffix != ".png":
+        found.append(f"--plot: found {picture}, expected the name of a PNG file")
+    return found
+
+
 def show(bench: Bench, options: argparse.Namespace) -> None:
     """Print the table; write the JSON if asked for."""
     show_all([bench], options)

@@ -36,6 +36,7 @@ def test_the_picture_is_drawn(tmp_path: Path) -> None:
         (["lander", "one"], "POLICY: found 1"),
         (["lander", "one", "one"], "POLICY: found 1"),
         (["lander", "one", "two", "--episodes", "0"], "--episodes: found 0"),
+        (["lander", "one", "two", "--json", "nowhere/x.json"], "found no folder nowhere"),
         (["chess", "one", "two"], "chess"),
     ],
 )

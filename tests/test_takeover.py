@@ -12,6 +12,7 @@ from agent.recording import AGENT, PERSON, Recording
 from bench.closed_loop.car3 import GAME
 from bench.closed_loop.commands import press_return, titles
 from bench.closed_loop.lockstep_record import record
+from bench.closed_loop.takeover import main
 from demo.display import VirtualDisplay
 from train.dataset import open_dataset
 
@@ -80,3 +81,14 @@ def test_a_person_corrects_the_agent_and_the_rollout_holds_exactly_what_they_did
     again = start("train", original, tmp_path / "rollout", "--out", tmp_path / "next", "--epochs", "1")
     out, err = again.communicate(timeout=120)
     assert again.returncode == 0, err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(["--episodes", "0"], "--episodes: found 0"), (["--json", "nowhere/x.json"], "found no folder nowhere")],
+)
+def test_wrong_usage_of_the_bench_is_told_before_anything_plays(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    assert said in capsys.readouterr().err

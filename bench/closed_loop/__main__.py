@@ -23,13 +23,11 @@ from agent.errors import TwoframeError, raise_if_any, run_command, usage
 from agent.json_files import write_json
 from bench.closed_loop.game import Game
 from bench.closed_loop.games import GAMES, game_named
-from bench.closed_loop.measure import FULL, PLAY_SEED, QUICK, RECORD_SEED, Disturb, Workshop
+from bench.closed_loop.measure import DISPLAY, FULL, QUICK, Disturb, Workshop, episodes_beyond
 from bench.closed_loop.players import PLAYERS
 from bench.closed_loop.results import Row, plot, rows_of
-from bench.table import Bench, show
+from bench.table import Bench, files_without_place, show
 from demo.display import VirtualDisplay
-
-DISPLAY = (1280, 800)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -70,9 +68,8 @@ def run(options: argparse.Namespace) -> int:
     with usage():
         raise_if_any(
             [
-                f"{flag}: found {count}, expected 1 to {RECORD_SEED - PLAY_SEED}: others are recorded"
-                for flag, count in (("--episodes", options.episodes), ("--agent-episodes", options.agent_episodes))
-                if count is not None and not 1 <= count <= RECORD_SEED - PLAY_SEED
+                *episodes_beyond({"--episodes": options.episodes, "--agent-episodes": options.agent_episodes}),
+                *files_without_place(options.json),
             ]
         )
     out: Path = options.out.resolve() / ("quick" if options.quick else "full")

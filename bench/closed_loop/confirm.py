@@ -17,20 +17,17 @@ from typing import Any
 
 import numpy as np
 
-from agent.errors import TwoframeError, UsageError, run_command
+from agent.errors import TwoframeError, raise_if_any, run_command, usage
 from agent.policy import Policy
 from bench.closed_loop.game import Game
 from bench.closed_loop.games import GAMES, game_named
 from bench.closed_loop.intervals import Scores, difference_of
 from bench.closed_loop.lockstep import DELAY_MS, played
-from bench.closed_loop.measure import PLAY_SEED, RECORD_SEED, Scale, Workshop, say
+from bench.closed_loop.measure import DISPLAY, QUICK, Scale, Workshop, episodes_beyond, say
 from bench.closed_loop.results import late_share
 from bench.closed_loop.search_results import scores_of, short
-from bench.table import Bench, show
+from bench.table import Bench, files_without_place, show
 from demo.display import VirtualDisplay
-
-DISPLAY = (1280, 800)
-QUICK = Scale(2, max_frames=450)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -60,10 +57,11 @@ def run(options: argparse.Namespace) -> int:
     """Raises `TwoframeError`; what was played before is kept."""
     game = game_named(options.game)
     policies = [policy.resolve() for policy in options.policies]
-    if len(set(policies)) < len(policies) or len(policies) < 2:
-        raise UsageError(f"POLICY: found {len(set(policies))} of them, expected two or more, each once")
-    if options.episodes is not None and not 1 <= options.episodes <= RECORD_SEED - PLAY_SEED:
-        raise UsageError(f"--episodes: found {options.episodes}, expected 1 to {RECORD_SEED - PLAY_SEED}")
+    problems = [*episodes_beyond({"--episodes": options.episodes}), *files_without_place(options.json, options.plot)]
+    if len(set(policies)) < max(2, len(policies)):
+        problems.append(f"POLICY: found {len(set(policies))} of them, expected two or more, each once")
+    with usage():
+        raise_if_any(problems)
     for policy in policies:
         Policy.load(policy, threads=1)  # told now, not after the others have played
     scale = QUICK if options.quick else Scale(options.episodes)

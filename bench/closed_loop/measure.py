@@ -5,7 +5,7 @@ import json
 import shlex
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +18,7 @@ from bench.closed_loop.play_game import read_episodes
 from demo.display import VirtualDisplay
 
 PLAY_SEED, RECORD_SEED, CORRECT_SEED = 1, 1000, 2000  # what is played is never what was recorded
+DISPLAY = (1280, 800)
 DISTURB = 30  # times a minute that `collect` presses something wrong
 SLOWEST = 1.5  # a game may take so much longer than its frames say
 KEPT = "kept.json"  # beside what a command made: how, and in which time; written last
@@ -39,6 +40,15 @@ class Scale:
     def seeds(self, game: Game, episodes: int | None = None) -> tuple[int, ...]:
         """Of the episodes to play: so many, or as the scale says."""
         return tuple(range(PLAY_SEED, PLAY_SEED + (episodes or self.episodes or game.episodes)))
+
+
+def episodes_beyond(counts: Mapping[str, int | None]) -> list[str]:
+    """What is wrong with how many episodes to play, by flag; None is as many as the game has."""
+    return [
+        f"{flag}: found {count}, expected 1 to {RECORD_SEED - PLAY_SEED}: others are recorded"
+        for flag, count in counts.items()
+        if count is not None and not 1 <= count <= RECORD_SEED - PLAY_SEED
+    ]
 
 
 FULL = Scale()

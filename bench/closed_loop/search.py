@@ -38,7 +38,7 @@ from bench.closed_loop.lockstep import DELAY_MS
 from bench.closed_loop.measure import PLAY_SEED, RECORD_SEED, say
 from bench.closed_loop.search_results import Row, players_for_table, plot, rows_of
 from bench.closed_loop.search_runs import REFERENCES, Conditions, Programs, Runs, Variant
-from bench.table import Bench, show
+from bench.table import Bench, files_without_place, show
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,18 +127,6 @@ def seeds_of(flag: str, texts: Sequence[str]) -> tuple[int, ...]:
 
 def doubles(values: Sequence[Any]) -> list[Any]:
     return [value for place, value in enumerate(values) if value in values[:place]]
-
-
-def files_without_place(json: Path | None, picture: Path | None) -> list[str]:
-    """Told before hours of training rather than after them."""
-    found = [
-        f"{path}: found no folder {path.parent}, expected a place for it"
-        for path in (json, picture)
-        if path is not None and not path.parent.is_dir()
-    ]
-    if picture is not None and picture.suffix != ".png":
-        found.append(f"--plot: found {picture}, expected the name of a PNG file")
-    return found
 
 
 def main(argv: Sequence[str] | None = None) -> int:

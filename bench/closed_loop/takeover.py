@@ -15,14 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from agent.errors import TwoframeError, UsageError, run_command
+from agent.errors import TwoframeError, UsageError, raise_if_any, run_command, usage
 from agent.recording import PERSON, Recording
 from bench.closed_loop.games import GAMES, game_named
-from bench.closed_loop.measure import Scale, Workshop
-from bench.table import Bench, show
+from bench.closed_loop.measure import DISPLAY, QUICK, Scale, Workshop, episodes_beyond
+from bench.table import Bench, files_without_place, show
 from demo.display import VirtualDisplay
 
-DISPLAY = (1280, 800)
 MOST_CORRECTED_S = 120.0
 
 
@@ -56,9 +55,9 @@ def run(options: argparse.Namespace) -> int:
     game = game_named(options.game)
     if game.corrector is None:
         raise UsageError(f"--game: found {game.name}, expected one with a corrector; see --help")
-    scale = Scale(options.episodes, 60 * options.minutes)
-    if options.quick:
-        scale = Scale(2, 40.0, max_frames=450, train=("--epochs", "2"))
+    with usage():
+        raise_if_any([*episodes_beyond({"--episodes": options.episodes}), *files_without_place(options.json)])
+    scale = QUICK if options.quick else Scale(options.episodes, 60 * options.minutes)
     correct_s = 20.0 if options.quick else options.correct_s
     out: Path = options.out.resolve() / ("quick" if options.quick else "full")
     out.mkdir(parents=True, exist_ok=True)
