@@ -63,12 +63,19 @@ class Holder:
         return left_s if self._window_id is None else min(left_s, FOCUS_CHECK_S)
 
     def hear(self, received: bytes) -> None:
-        """Take the newest whole word. Raises `TwoframeError` for one that cannot be meant."""
+        """Do what the newest whole word says. Raises `TwoframeError` for one that cannot be meant.
+
+        Of older words that came with it, one thing counts: a key that one of them lets go of goes up, if only to be
+        pressed again. The game may have lost it, when a person let go of the same key.
+        """
         *words, self._rest = (self._rest + received).split(b"\n")
         if len(self._rest) > 4096:
             raise TwoframeError(f"key holder: found a word of {len(self._rest)} bytes, expected at most 4096")
         if words:
-            self._hold(*self._parsed(words[-1]))
+            *older, newest = [self._parsed(word) for word in words]
+            for _, keys in older:
+                self._release(self._held - keys)
+            self._hold(*newest)
 
     def look_after(self) -> None:
         """Let go when the words have expired or the window has lost the focus."""

@@ -94,6 +94,13 @@ def test_newest_word_counts_and_older_ones_are_skipped() -> None:
     assert bench.emitter.log == ["+w"]
 
 
+def test_key_let_go_of_between_two_words_is_pressed_again_though_they_came_together() -> None:
+    bench = Bench()
+    bench.hear("a d")
+    bench.holder.hear(bench.word("d w") + bench.word("a d"))
+    assert bench.emitter.log == ["+a", "+d", "-a", "+a"]
+
+
 def test_word_that_arrives_late_presses_nothing_and_lets_go() -> None:
     bench = Bench()
     bench.hear("a")
