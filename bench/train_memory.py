@@ -20,7 +20,6 @@ from agent.json_files import write_json
 from agent.recording import KEY_EVENT, Meta, Recording, completed
 from bench.table import Bench, bench_options, show
 from train.batches import Batches, ahead
-from train.dataset import channel_statistics
 from train.lesson import prepare_lesson
 from train.options import TrainOptions
 from train.quiet import quieten_tensorflow
@@ -67,10 +66,9 @@ def trained(folder: Path, room: Path, steps: int) -> dict[str, Any]:
     options = TrainOptions((folder,), room / "policy")
     lesson = prepare_lesson(replace(options, recordings=(small,)), room)
     recipe = RECIPES["compact"]
-    mean, deviation = channel_statistics(lesson.dataset, lesson.training)
     keras.utils.set_random_seed(0)
     shape = lesson.dataset.frame.shape
-    network = build_network("compact", shape, frames=2, actions=3, mean=mean, deviation=deviation)
+    network = build_network("compact", shape, frames=2, actions=3, mean=lesson.mean, deviation=lesson.deviation)
     learner = Learner(network, recipe.optimizer(1e-3), 1e-3, recipe.clip_norm)
 
     def run(most: int) -> float:
@@ -94,7 +92,6 @@ def trained(folder: Path, room: Path, steps: int) -> dict[str, Any]:
 
     before = run(20)
     lesson = prepare_lesson(options, room)
-    channel_statistics(lesson.dataset, lesson.training)
     peak = run(steps)
     size_gb = (folder / "frames.npy").stat().st_size / 1e9
     return {

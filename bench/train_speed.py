@@ -26,7 +26,6 @@ from bench.closed_loop.lockstep_record import record
 from bench.table import Bench, bench_options, show_all
 from train.batches import Augmentation, Batch, Batches, ahead
 from train.course import Course
-from train.dataset import channel_statistics
 from train.fit import Fitting, Plan, judge, learning_rate_share
 from train.lesson import Lesson, prepare_lesson
 from train.options import TrainOptions
@@ -62,9 +61,8 @@ class Trainer:
         from train.model import build_network
 
         keras.utils.set_random_seed(seed)
-        mean, deviation = channel_statistics(lesson.dataset, lesson.training)
         shape = lesson.dataset.frame.shape
-        self.network = build_network(encoder, shape, frames=2, actions=3, mean=mean, deviation=deviation)
+        self.network = build_network(encoder, shape, frames=2, actions=3, mean=lesson.mean, deviation=lesson.deviation)
         recipe = RECIPES[encoder]
         rate = recipe.learning_rate
         self.learner = Learner(self.network, recipe.optimizer(rate), rate, recipe.clip_norm)

@@ -12,7 +12,7 @@ from agent.actions import ActionSet
 from agent.errors import UsageError, usage
 from agent.recording import find_recordings
 from train.batches import Augmentation
-from train.dataset import Dataset, open_dataset
+from train.dataset import Dataset, channel_statistics, open_dataset
 from train.metrics import Scores, commonest, score
 from train.options import TrainOptions
 from train.progress import share
@@ -23,7 +23,8 @@ from train.windows import Split, split, split_off, windows_of
 class Lesson:
     """`training` and `validation` (M,) int64 are the last frames of the windows.
 
-    `baselines` are the players that know nothing, by name, on the validation windows.
+    `baselines` are the players that know nothing, by name, on the validation windows. `mean` and `deviation` (C,)
+    float32 are those of the pixels to learn from, 0..255.
     """
 
     dataset: Dataset
@@ -32,6 +33,8 @@ class Lesson:
     validation: npt.NDArray[np.int64]
     baselines: dict[str, Scores]
     augmentation: Augmentation
+    mean: npt.NDArray[np.float32]
+    deviation: npt.NDArray[np.float32]
 
     def digest(self) -> str:
         """Of what is learned from: the actions and times of all frames, and their pixels here and there."""
@@ -73,6 +76,8 @@ def prepare_lesson(options: TrainOptions, room: Path) -> Lesson:
     else:
         drawn = split(dataset, frames=options.frames, seed=options.seed)
     validation = windows_of(dataset, drawn.validation, options.frames)
+    training = windows_of(dataset, drawn.training, options.frames)
+    mean, deviation = channel_statistics(dataset, training)
     labels, is_change = dataset.labels[validation], dataset.is_change[validation]
     players = {
         "repeat the last action": dataset.previous[validation],
@@ -81,10 +86,12 @@ def prepare_lesson(options: TrainOptions, room: Path) -> Lesson:
     return Lesson(
         dataset=dataset,
         split=drawn,
-        training=windows_of(dataset, drawn.training, options.frames),
+        training=training,
         validation=validation,
         baselines={name: score(labels, said, is_change, len(dataset.actions)) for name, said in players.items()},
         augmentation=options.augmentation(dataset.actions),
+        mean=mean,
+        deviation=deviation,
     )
 
 

@@ -19,7 +19,6 @@ from train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from train.cluster import Cluster
 from train.copycat import Copycat, find_copycat
 from train.course import Course, Epoch
-from train.dataset import channel_statistics
 from train.encoders import RECIPES
 from train.event_files import EventFiles
 from train.export import Agreement, export
@@ -151,7 +150,6 @@ def _learn(
 
 def _build(options: TrainOptions, lesson: Lesson, precision: str) -> Network:
     keras.utils.set_random_seed(options.seed)
-    mean, deviation = channel_statistics(lesson.dataset, lesson.training)
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
     try:
@@ -160,8 +158,8 @@ def _build(options: TrainOptions, lesson: Lesson, precision: str) -> Network:
             lesson.dataset.frame.shape,
             frames=options.frames,
             actions=len(lesson.dataset.actions),
-            mean=mean,
-            deviation=deviation,
+            mean=lesson.mean,
+            deviation=lesson.deviation,
             join=options.join,
         )
     finally:
