@@ -23,6 +23,8 @@ LIFT_SPEED, LIFT_HEIGHT, CONE = 1.09, 0.41, 0.27  # down slowly, and down only a
 ANGLE_ON, ANGLE_OFF = 0.1, 0.0
 HOVER_ON, HOVER_OFF = 0.21, -0.02
 FIRST = 1.9  # the other engine takes over when its work is so much larger
+LEANS, AWAY = 0.5, 0.6  # further, and it is rescued; and if it falls faster than this, and so much more for its height
+FALLS, FALLS_HIGH = 0.5, 0.2
 
 # What a frame does to the state of the heuristic (positions, speeds, angle, each in its own unit), as measured.
 X_PER_SPEED, Y_PER_SPEED, ANGLE_PER_SPEED = 0.01, 0.0233, 0.05
@@ -112,6 +114,31 @@ class Pilot:
         return side if abs(turn) > ANGLE_ON else NONE
 
 
+class Rescuer:
+    """Corrects an agent: a `Player` that holds nothing as long as all is well, and from a takeover on lands itself."""
+
+    def __init__(self, lander: Any, fps: float) -> None:
+        self._lander = lander
+        self._pilot = Pilot(lander, fps, 0.0)
+        self._flies = False
+        self.takeovers = 0
+
+    def keys(self, *, running: bool) -> frozenset[str]:
+        if not running:  # the agent, or Return, starts it
+            self._flies = False
+            return frozenset()
+        if not self._flies and goes_wrong(State.of(self._lander)):
+            self._flies = True
+            self.takeovers += 1
+        keys = self._pilot.keys(running=True)  # asked always: it decides in every other frame
+        return keys if self._flies else frozenset()
+
+
+def goes_wrong(state: State) -> bool:
+    """Whether it leans, drifts or falls as the pilot hardly ever does."""
+    return abs(state.angle) > LEANS or abs(state.x) > AWAY or -state.y_speed > FALLS + FALLS_HIGH * max(state.y, 0.0)
+
+
 def make(disturbed: bool, max_frames: int | None) -> Env:
     env: Env = gym.make(
         "LunarLander-v3", render_mode="rgb_array", max_episode_steps=max_frames, disable_env_checker=True
@@ -135,4 +162,5 @@ GAME = Game(
     bar=200.0,
     max_frames=1000,
     drawn=True,  # what the engines blow out fades then
+    corrector=Rescuer,
 )
