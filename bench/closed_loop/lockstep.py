@@ -31,7 +31,7 @@ from bench.closed_loop.players import PLAYERS, player_of
 from bench.table import Bench, show
 from demo.players import Player
 
-# Of `play` 4.6 at the 99th percentile (python -m bench.latency --quick), and the game must read the keys.
+# Of `play` 5.3 at the 99th percentile (python -m bench.latency), and the game must read the keys.
 DELAY_MS = 7.0
 
 Decide = Callable[[Env], frozenset[str]]
