@@ -23,8 +23,8 @@ LIFT_SPEED, LIFT_HEIGHT, CONE = 1.09, 0.41, 0.27  # down slowly, and down only a
 ANGLE_ON, ANGLE_OFF = 0.1, 0.0
 HOVER_ON, HOVER_OFF = 0.21, -0.02
 FIRST = 1.9  # the other engine takes over when its work is so much larger
-LEANS, AWAY = 0.5, 0.6  # further, and it is rescued; and if it falls faster than this, and so much more for its height
-FALLS, FALLS_HIGH = 0.5, 0.2
+LEANS, AWAY = 0.5, 0.6  # a lander that leans or drifts further is rescued,
+FALLS, FALLS_HIGH = 0.5, 0.2  # and one that falls faster than the one and, for each height, the other
 
 # What a frame does to the state of the heuristic (positions, speeds, angle, each in its own unit), as measured.
 X_PER_SPEED, Y_PER_SPEED, ANGLE_PER_SPEED = 0.01, 0.0233, 0.05
