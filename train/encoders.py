@@ -13,7 +13,6 @@ from keras import layers, ops
 Levels = npt.NDArray[np.float32]  # (C,), 0..255
 LEAST_DEVIATION = 32.0  # grey levels
 MOST_PATCHES = 2000
-SHARPNESS = 4.0  # of the attention at its start: spread over the whole image, it is slow to learn where to look
 
 
 def alexnet(x: Any) -> Any:
@@ -83,10 +82,17 @@ def compact(x: Any) -> Any:
 def attended(x: Any, *, maps: int, contents: int) -> tuple[Any, Any]:
     """Of a map (B, h, w, c): where each of `maps` softmaxes over its places looks, (B, maps * 2), rows then columns
     in -2..2 (spatial softmax, Levine et al. 2016), and what is there, (B, maps * contents).
+
+    The scores of each softmax have mean 0 and deviation 1 over the places of an image (instance normalisation, Ulyanov
+    et al. 2016). So what is rare in an image scores far above all else, and a ball of a dozen pixels has a good part of
+    a softmax from the start, not the thousandth that is its share of the places.
     """
     height, width = x.shape[1:3]
-    scores = SHARPNESS * layers.Conv2D(maps, 1)(x)
-    attention = ops.softmax(ops.reshape(ops.transpose(scores, (0, 3, 1, 2)), (-1, maps, height * width)), axis=-1)
+    scores = layers.Conv2D(maps, 1, use_bias=False)(x)
+    scores = ops.reshape(ops.transpose(scores, (0, 3, 1, 2)), (-1, maps, height * width))
+    scores = scores - ops.mean(scores, axis=-1, keepdims=True)
+    scores = scores * ops.rsqrt(ops.mean(ops.square(scores), axis=-1, keepdims=True) + 1e-3)
+    attention = ops.softmax(scores, axis=-1)
     rows, columns = np.meshgrid(np.linspace(-2, 2, height), np.linspace(-2, 2, width), indexing="ij")
     places = np.stack([rows.ravel(), columns.ravel()], axis=1).astype(np.float32)
     where = ops.matmul(attention, places)  # (B, maps, 2)
