@@ -184,16 +184,16 @@ def test_an_image_is_normalised_by_its_channels_levels() -> None:
 
 
 def test_attention_tells_where_a_thing_is_and_what() -> None:
-    x = np.zeros((2, 9, 13, 1), np.float32)
-    x[0, 2, 3], x[1, 6, 12] = 10.0, 1.0  # a faint one alike
+    x = np.zeros((2, 33, 41, 1), np.float32)
+    x[0, 8, 10], x[1, 24, 40] = 10.0, 1.0  # a faint one alike
     inside = keras.Input(x.shape[1:])
     model = keras.Model(inside, attended(inside, maps=1, contents=1))
     for layer in model.layers:
         if isinstance(layer, keras.layers.Conv2D):
             layer.set_weights([np.ones((1, 1, 1, 1)), np.zeros(1)][: len(layer.weights)])
     where, what = (np.array(part) for part in model(x))
-    assert where == pytest.approx(np.array([[-2 + 4 * 2 / 8, -2 + 4 * 3 / 12], [-2 + 4 * 6 / 8, 2.0]]), abs=0.03)
-    assert what == pytest.approx(np.array([[10.0], [1.0]]), rel=0.01)
+    assert where == pytest.approx(np.array([[-2 + 4 * 8 / 32, -2 + 4 * 10 / 40], [-2 + 4 * 24 / 32, 2.0]]), abs=1e-3)
+    assert what == pytest.approx(np.array([[10.0], [1.0]]), abs=1e-3)
 
 
 def test_attention_on_an_image_of_one_color_looks_everywhere_alike() -> None:

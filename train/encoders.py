@@ -90,9 +90,7 @@ def attended(x: Any, *, maps: int, contents: int) -> tuple[Any, Any]:
     height, width = x.shape[1:3]
     scores = layers.Conv2D(maps, 1, use_bias=False)(x)
     scores = ops.reshape(ops.transpose(scores, (0, 3, 1, 2)), (-1, maps, height * width))
-    scores = scores - ops.mean(scores, axis=-1, keepdims=True)
-    scores = scores * ops.rsqrt(ops.mean(ops.square(scores), axis=-1, keepdims=True) + 1e-3)
-    attention = ops.softmax(scores, axis=-1)
+    attention = ops.softmax(layers.LayerNormalization(center=False, scale=False)(scores), axis=-1)
     rows, columns = np.meshgrid(np.linspace(-2, 2, height), np.linspace(-2, 2, width), indexing="ij")
     places = np.stack([rows.ravel(), columns.ravel()], axis=1).astype(np.float32)
     where = ops.matmul(attention, places)  # (B, maps, 2)
