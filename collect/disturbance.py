@@ -1,8 +1,8 @@
 """Disturbing the game while a person plays, so that the recording shows how one gets back.
 
 Now and then a wrong action is pressed for a moment, and the person corrects it. It is the game that is disturbed,
-not the labels (the idea of DART, Laskey et al. 2017): frames under the disturbance are marked as not the person's,
-and its key events are left out.
+not the labels (DART, Laskey et al. 2017): the key events of the disturbance are left out, so that the keys of every
+frame are the person's, and the frames under it are marked, for there the game got other keys as well.
 """
 
 import random

@@ -82,7 +82,8 @@ def _draw_bar(canvas: Image, top: int, recording: Recording, t: int) -> None:
     seconds = float(recording.captured_ns[t]) / 1e9
     text = f"{clock(seconds)}.{int(seconds * 10) % 10}"
     if recording.control is not None:
-        text += "  person" if recording.control[t] == PERSON else "  agent"
+        other = "agent" if recording.meta.source == "rollout" else "disturbed"
+        text += "  person" if recording.control[t] == PERSON else f"  {other}"
     cv2.putText(canvas, text, (x + 4, top + 18), cv2.FONT_HERSHEY_SIMPLEX, 0.45, WHITE, 1, cv2.LINE_AA)
     if recording.probabilities is not None:
         _draw_probabilities(canvas, top + 26, recording, t)

@@ -47,10 +47,10 @@ def summary(recording: Recording, progress: Progress, journal: Journal, fps: flo
 
 
 def disturbance_lines(recording: Recording, count: int) -> list[str]:
-    """How often `--disturb` pressed something, and what share of the frames gives no target therefore."""
+    """How often `--disturb` pressed something, and what share of the frames lies under it."""
     control = recording.control
     share = float((control == AGENT).mean()) if control is not None and len(control) else 0.0
-    return [f"disturbed {count} times; {share:.0%} of the frames lie under it and give nothing to learn"]
+    return [f"disturbed {count} times; {share:.0%} of the frames lie under it, with your keys alone"]
 
 
 def receipt(recording: Recording) -> list[str]:

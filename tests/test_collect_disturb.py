@@ -33,7 +33,7 @@ def test_the_game_is_disturbed_and_the_recording_is_the_persons(
             time.sleep(0.3)
         out, err = process.communicate(timeout=20)
     assert (process.returncode, err) == (0, "")
-    assert "give nothing to learn" in out
+    assert "of the frames lie under it, with your keys alone" in out
 
     recording = Recording.open(tmp_path / "rec")
     assert recording.problems == ()

@@ -105,6 +105,23 @@ def test_only_what_a_person_did_is_learned(tmp_path: Path) -> None:
     assert windows.tolist() == list(range(15, 30))  # frame 14, which the agent played, serves as context
 
 
+def test_under_a_disturbance_what_the_person_held_is_learned(tmp_path: Path) -> None:
+    is_disturbed = np.arange(30) % 10 >= 7
+    with RecordingWriter(tmp_path / "rec", meta(), extras=["control"]) as writer:
+        for t, key in enumerate("awd" * 10):
+            writer.key_event(t * PERIOD_NS, key, down=True)
+            writer.append(
+                np.zeros((12, 16, 1), np.uint8), t * PERIOD_NS, control=np.array(not is_disturbed[t], np.uint8)
+            )
+            writer.key_event(t * PERIOD_NS + 1, key, down=False)
+    dataset = opened(tmp_path / "rec", room=tmp_path)
+    assert dataset.is_target.all()
+    assert dataset.labels.tolist() == [0, 1, 2] * 10
+    assert not dataset.is_correction.any()
+    skipped = opened(tmp_path / "rec", room=tmp_path, skip_disturbed=True)
+    assert (skipped.is_target == ~is_disturbed).all()
+
+
 def test_frames_are_prepared_again_for_a_smaller_spec(tmp_path: Path) -> None:
     bar_recording(tmp_path / "rec", 300)
     small = FrameSpec(10, 8, "gray", Box(2, 2, 20, 16), SIZE)

@@ -32,8 +32,8 @@ class Dataset:
     `starts[i + 1]`. The policy sees every `stride`-th frame; the frames of a window lie `apart` frames from each
     other, a multiple of that, and windows may end at any frame. labels (T,) int64; previous (T,) int64 is the action
     held `stride` frames earlier, -1 after a gap; gap_before (T,) bool, also at the start of a recording; is_target
-    (T,) bool where a person decided and the label is known; is_correction (T,) bool in a rollout; captured_ns (T,)
-    int64, from the start of each recording. A label is what was held `shift_ms` after its frame.
+    (T,) bool where the keys are a person's and the label is known; is_correction (T,) bool in a rollout; captured_ns
+    (T,) int64, from the start of each recording. A label is what was held `shift_ms` after its frame.
     """
 
     sources: tuple[npt.NDArray[np.uint8], ...]
@@ -90,6 +90,7 @@ def open_dataset(
     stride: int,
     room: Path,
     apart_ms: float = 0.0,
+    skip_disturbed: bool = False,
 ) -> Dataset:
     """Open the recordings in `folders` and look whether they belong together.
 
@@ -98,6 +99,8 @@ def open_dataset(
     is what was held `shift_ms` later, None: in the middle of the time for which `play` holds what it decides on that
     frame, since a policy that says what was held at the frame itself is late by that much. Frames that must be
     prepared anew go to a file without a name in the folder `room`.
+    Frames under `collect --disturb` are learned too, by the keys that the person held against it (the labels of DART,
+    Laskey et al. 2017), unless `skip_disturbed`: there what moves on the screen does not tell what is held.
     Raises `TwoframeError` naming the folders that do not fit.
     """
     recordings = [Recording.open(folder) for folder in folders]
@@ -106,7 +109,7 @@ def open_dataset(
     actions = actions or meta.actions
     if shift_ms is None:
         shift_ms = 1000 * stride / meta.fps / 2 + LATENCY_MS
-    labels = [_labels(recording, actions, round(shift_ms * 1e6)) for recording in recordings]
+    labels = [_labels(recording, actions, round(shift_ms * 1e6), skip_disturbed) for recording in recordings]
     joined = np.concatenate([label for label, _ in labels])
     is_target = np.concatenate([target for _, target in labels])
     _check_every_action(joined[is_target], actions, folders)
@@ -176,7 +179,7 @@ def _check_together(recordings: Sequence[Recording], *, with_own_actions: bool) 
 
 
 def _labels(
-    recording: Recording, actions: ActionSet, shift_ns: int
+    recording: Recording, actions: ActionSet, shift_ns: int, skip_disturbed: bool
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
     """(T,) int64 the action at each frame's time plus the shift, and (T,) bool whether it is one to learn."""
     times_ns = recording.captured_ns + shift_ns
@@ -185,7 +188,8 @@ def _labels(
     stretch = np.cumsum(recording.gap_before())
     last = np.searchsorted(stretch, stretch, side="right") - 1
     is_target = times_ns <= recording.captured_ns[last]
-    if recording.control is not None:
+    # A demonstration holds nobody's keys but the person's, a rollout the agent's as well.
+    if recording.control is not None and (skip_disturbed or recording.meta.source == "rollout"):
         shown = np.searchsorted(recording.captured_ns, times_ns, side="right") - 1
         is_target &= (recording.control == PERSON) & (recording.control[shown] == PERSON)
     return labels, is_target

@@ -69,6 +69,7 @@ def prepare_lesson(options: TrainOptions, room: Path) -> Lesson:
         shift_ms=options.label_shift_ms,
         stride=options.stride,
         apart_ms=options.apart_ms,
+        skip_disturbed=options.skip_disturbed,
         room=room,
     )
     if judges:

@@ -101,6 +101,9 @@ class TrainOptions:
     """How much more a frame counts at which the action changes. 1: no more than others."""
     correction_weight: Annotated[float, tyro.conf.arg(metavar="W")] = 1.0
     """How much more a frame counts at which a person corrected the agent (play --record)."""
+    skip_disturbed: bool = False
+    """Learn nothing from the frames under `collect --disturb`. Without it they are learned too, by the keys you held
+    against what it pressed."""
     drop_older: Annotated[float, tyro.conf.arg(metavar="SHARE")] = 0.0
     """Share of windows that are learned without their earlier frames, against repeating what was done."""
     swap_older: Annotated[float, tyro.conf.arg(metavar="SHARE")] = 0.0
