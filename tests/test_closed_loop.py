@@ -139,6 +139,14 @@ def test_the_road_is_kept_with_five_actions() -> None:
     assert drive["return"] > 80
 
 
+@pytest.mark.parametrize("reaction_s", [0.0, 0.2])
+def test_every_ball_is_caught(reaction_s: float) -> None:
+    (game,) = played(GAMES["catch"], "scripted", [1], reaction_s)
+    (missed,) = played(GAMES["catch"], "none", [1], 0.0)
+    assert game["return"] > 25 and missed["return"] < -15
+    assert game["key_changes"] < 2 * game["frames"] / GAMES["catch"].fps
+
+
 def test_a_ball_is_sent_across_the_court() -> None:
     assert aim(140, 2) < -6
     assert aim(150, -2) > 6
@@ -288,7 +296,7 @@ def test_flags_of_train_pass_through_as_they_are() -> None:
 
 def test_an_unknown_game_is_said_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--games", "chess"]) == 2
-    assert "expected one of car3, car5, pong, lander" in capsys.readouterr().err
+    assert "expected one of car3, car5, pong, lander, catch" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("flag", "count"), [("--agent-episodes", "0"), ("--episodes", "1000")])

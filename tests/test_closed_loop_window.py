@@ -36,7 +36,7 @@ def open_game(start: Start, display: VirtualDisplay, tmp_path: Path) -> Open:
     return open_game
 
 
-@pytest.mark.parametrize("name", ["pong", "car5"])
+@pytest.mark.parametrize("name", ["pong", "car5", "catch"])
 def test_the_window_shows_the_pixels_of_lockstep(name: str, open_game: Open, display: VirtualDisplay) -> None:
     game = GAMES[name]
     open_game(name, "--seeds", 5)

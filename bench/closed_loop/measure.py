@@ -19,7 +19,7 @@ from demo.display import VirtualDisplay
 
 PLAY_SEED, RECORD_SEED, CORRECT_SEED = 1, 1000, 2000  # what is played is never what was recorded
 DISPLAY = (1280, 800)
-DISTURB = 30  # times a minute that `collect` presses something wrong
+DISTURB = 60  # times a minute that `collect` presses something wrong
 SLOWEST = 1.5  # a game may take so much longer than its frames say
 KEPT = "kept.json"  # beside what a command made: how, and in which time; written last
 
