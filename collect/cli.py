@@ -201,7 +201,7 @@ def collect(options: CollectOptions, plan: Plan, console: Console) -> int:
             recorder.run(options.duration_s)
         journal.close()
     recording = Recording.open(plan.out)
-    disturbed = disturbance_lines(recording, disturbance.count) if disturbance else []
+    disturbed = disturbance_lines(recording, disturbance) if disturbance else []
     for text in (*summary(recording, progress, journal, options.fps), *disturbed, *receipt(recording)):
         say(console, text)
     return 0

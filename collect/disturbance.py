@@ -32,6 +32,7 @@ class Disturbance:
         self._own: tuple[frozenset[str], float] = (frozenset(), 0.0)  # one assignment: another thread reads it
         self._down: set[str] = set()
         self.count = 0
+        self.has_company = False  # another program presses keys: the same ones at the same time are not told apart
 
     @property
     def is_on(self) -> bool:
@@ -66,7 +67,10 @@ class Disturbance:
     def is_own(self, event: KeyEvent) -> bool:
         """Whether `event` is the echo of what was pressed here: by a program, one of our keys, about now."""
         keys, until_ns = self._own
-        if not event.injected or event.key not in keys or event.time_ns > until_ns:
+        if not event.injected:
+            return False
+        if event.key not in keys or event.time_ns > until_ns:
+            self.has_company = True
             return False
         (self._down.add if event.down else self._down.discard)(event.key)
         return True

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from agent.actions import ActionSet
 from agent.journal import Journal
 from agent.recording import AGENT, Recording
+from collect.disturbance import Disturbance
 from collect.recorder import Progress
 
 RARE_SHARE = 0.02
@@ -46,11 +47,17 @@ def summary(recording: Recording, progress: Progress, journal: Journal, fps: flo
     return lines
 
 
-def disturbance_lines(recording: Recording, count: int) -> list[str]:
-    """How often `--disturb` pressed something, and what share of the frames lies under it."""
+def disturbance_lines(recording: Recording, disturbance: Disturbance) -> list[str]:
+    """How often `--disturb` pressed something, what share of the frames lies under it, whether its keys are known."""
     control = recording.control
     share = float((control == AGENT).mean()) if control is not None and len(control) else 0.0
-    return [f"disturbed {count} times; {share:.0%} of the frames lie under it, with your keys alone"]
+    lines = [f"disturbed {disturbance.count} times; {share:.0%} of the frames lie under it, with your keys alone"]
+    if disturbance.has_company:
+        lines.append(
+            "warning: a program pressed keys too (a remote desktop?); one that --disturb pressed at the same time "
+            "counts as its own, not as yours; record at the machine itself, or train with --skip-disturbed"
+        )
+    return lines
 
 
 def receipt(recording: Recording) -> list[str]:

@@ -91,6 +91,18 @@ def test_a_wrong_action_is_pressed_for_a_moment_and_its_echo_is_known() -> None:
     assert not disturbance.is_own(KeyEvent(times_ns[-1] + 2_000_000_000, "a", True, injected=True))
 
 
+def test_keys_of_another_program_are_noticed() -> None:
+    disturbance = Disturbance(ActionSet.parse(["left=a", "right=d"]), ToldHolder(), 60, seed=1)
+    for now_ns in range(0, 10**10, 10**8):
+        disturbance.act(now_ns, frozenset("d"))
+        if disturbance.is_on:
+            assert disturbance.is_own(KeyEvent(now_ns, "a", True, injected=True))
+        assert not disturbance.is_own(KeyEvent(now_ns, "d", True, injected=False))
+    assert disturbance.count and not disturbance.has_company
+    assert not disturbance.is_own(KeyEvent(now_ns, "d", True, injected=True))
+    assert disturbance.has_company
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
