@@ -1,8 +1,10 @@
-"""The scripted person who corrects an agent: takes the keys when the car leaves the middle of the road, and gives them
-back when it is there again.
-"""
+"""The scripted person who corrects an agent: takes the keys where it goes wrong, gives them back when all is well."""
+
+from collections.abc import Callable
+from typing import Any
 
 from demo.driver import RoadSight, ScriptedDriver
+from demo.players import Player
 
 TAKE_OVER = 4.0  # from the middle of the road, in the game's units; the road is 6.7 wide to each side
 TAKE_OVER_RAD = 1.0  # or when the road goes elsewhere
@@ -13,25 +15,40 @@ STRAIGHT_RAD = 0.25
 
 
 class Corrector:
-    """A `Player` that holds nothing as long as all is well; the driver's keys from a takeover till the car is back."""
+    """A `Player` that holds nothing till `goes_wrong()`, then the keys of another one till `is_well()`."""
 
-    def __init__(self, look: RoadSight, driver: ScriptedDriver) -> None:
-        self._look = look
-        self._driver = driver
-        self._drives = False
+    def __init__(self, player: Player, *, goes_wrong: Callable[[], bool], is_well: Callable[[], bool]) -> None:
+        self._player = player
+        self._goes_wrong = goes_wrong
+        self._is_well = is_well
+        self._plays = False
         self.takeovers = 0
 
     def keys(self, *, running: bool) -> frozenset[str]:
-        if not running:  # the agent, or Return, starts the lap
-            self._drives = False
+        if not running:  # the agent, or Return, starts it
+            self._plays = False
             return frozenset()
-        sight = self._look()
-        off, off_rad = abs(sight.off_middle), abs(sight.bearing_rad)
-        if self._drives:
-            is_straight = self._look.turn_ahead_rad(AHEAD) < STRAIGHT_RAD
-            self._drives = off > GIVE_BACK or off_rad > GIVE_BACK_RAD or not is_straight
-        elif off > TAKE_OVER or off_rad > TAKE_OVER_RAD:
-            self._drives = True
+        if self._plays:
+            self._plays = not self._is_well()
+        elif self._goes_wrong():
+            self._plays = True
             self.takeovers += 1
-        keys = self._driver.keys(running=True)  # asked always: its view of the road must go on
-        return keys if self._drives else frozenset()
+        keys = self._player.keys(running=True)  # asked always: its view of the game must go on
+        return keys if self._plays else frozenset()
+
+
+def driver_corrector(racing: Any, fps: float) -> Corrector:
+    """Takes over a `CarRacing`, given without its wrappers, when the car leaves the middle of the road; gives it back
+    when the car is there again and the road ahead is straight."""
+    look = RoadSight(racing)
+
+    def goes_wrong() -> bool:
+        sight = look()
+        return abs(sight.off_middle) > TAKE_OVER or abs(sight.bearing_rad) > TAKE_OVER_RAD
+
+    def is_well() -> bool:
+        sight = look()
+        is_straight = look.turn_ahead_rad(AHEAD) < STRAIGHT_RAD
+        return abs(sight.off_middle) <= GIVE_BACK and abs(sight.bearing_rad) <= GIVE_BACK_RAD and is_straight
+
+    return Corrector(ScriptedDriver(look, fps), goes_wrong=goes_wrong, is_well=is_well)

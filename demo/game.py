@@ -16,7 +16,7 @@ import tyro
 
 from agent.errors import TwoframeError, UsageError, run_command
 from agent.recording_writer import require_new_folder
-from demo.corrector import Corrector
+from demo.corrector import driver_corrector
 from demo.cruise import CruiseControl, steering
 from demo.driver import RoadSight, ScriptedDriver
 from demo.lap_game import Controls, LapGame
@@ -111,8 +111,7 @@ def _player(options: GameOptions, racing: gym.Env[Any, Any]) -> Player | None:
     if options.driver == "scripted":
         return ScriptedDriver(RoadSight(racing.unwrapped), options.fps)
     if options.driver == "corrector":
-        look = RoadSight(racing.unwrapped)
-        return Corrector(look, ScriptedDriver(look, options.fps))
+        return driver_corrector(racing.unwrapped, options.fps)
     if options.driver == "random":
         return RandomPlayer(KEYS, seed=options.first_seed, fps=options.fps)
     return Nobody() if options.driver == "none" else None

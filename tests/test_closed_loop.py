@@ -16,7 +16,7 @@ pytest.importorskip("ale_py", reason="pip install -e '.[bench]'")
 from bench.closed_loop.__main__ import main, parsed
 from bench.closed_loop.game import Disturbed, Env, Opening
 from bench.closed_loop.games import GAMES
-from bench.closed_loop.lander import Rescuer
+from bench.closed_loop.lander import rescuer
 from bench.closed_loop.lockstep import Agent, OncePerFrame, episode, played, shown
 from bench.closed_loop.measure import FULL, KEPT, QUICK, RECORD_SEED, keep, read_kept
 from bench.closed_loop.players import EachEpisode, Late, Starting, player_of
@@ -112,18 +112,18 @@ def test_a_lander_that_falls_is_rescued_and_one_that_lands_is_left_alone() -> No
     game = GAMES["lander"]
     env = OncePerFrame(game.make(False, game.max_frames))
     try:
-        rescuer, watcher = Rescuer(env.unwrapped, game.fps), Rescuer(env.unwrapped, game.fps)
+        saver, watcher = rescuer(env.unwrapped, game.fps), rescuer(env.unwrapped, game.fps)
         pilot = game.demonstrator(env.unwrapped, game.fps, 0.0)
 
         def land(env: Env) -> frozenset[str]:
             assert not watcher.keys(running=True)
             return pilot.keys(running=True)
 
-        fallen = episode(game, env, 1, lambda env: rescuer.keys(running=True), drawn=True)
+        fallen = episode(game, env, 1, lambda env: saver.keys(running=True), drawn=True)
         landed = episode(game, env, 1, land, drawn=True)
     finally:
         env.close()
-    assert fallen["return"] > 100 and rescuer.takeovers == 1
+    assert fallen["return"] > 100 and saver.takeovers == 1
     assert landed["return"] > 200
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import gymnasium as gym
 
 from bench.closed_loop.game import Env, Game
-from demo.corrector import Corrector
+from demo.corrector import driver_corrector
 from demo.cruise import STEP_S, CruiseControl
 from demo.driver import ANTICIPATION_S, RoadSight, ScriptedDriver
 from demo.game import CROP, ENVIRONMENT, TITLE
@@ -23,11 +23,6 @@ def demonstrator(racing: Any, fps: float, reaction_s: float) -> ScriptedDriver:
     return ScriptedDriver(RoadSight(racing, later_s=later_s), fps, ANTICIPATION_S + later_s)
 
 
-def corrector(racing: Any, fps: float) -> Corrector:
-    look = RoadSight(racing)
-    return Corrector(look, ScriptedDriver(look, fps))
-
-
 GAME = Game(
     name="car3",
     title=TITLE,
@@ -43,5 +38,5 @@ GAME = Game(
     score="1000 for the whole track less 0.1 a frame",
     bar=850.0,
     max_frames=1000,
-    corrector=corrector,
+    corrector=driver_corrector,
 )

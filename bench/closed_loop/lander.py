@@ -13,6 +13,7 @@ import gymnasium as gym
 from gymnasium.envs.box2d import lunar_lander
 
 from bench.closed_loop.game import Disturbed, Env, Game
+from demo.corrector import Corrector
 
 FPS = 30
 DECISIONS_HZ = 15
@@ -114,24 +115,9 @@ class Pilot:
         return side if abs(turn) > ANGLE_ON else NONE
 
 
-class Rescuer:
-    """Corrects an agent: a `Player` that holds nothing as long as all is well, and from a takeover on lands itself."""
-
-    def __init__(self, lander: Any, fps: float) -> None:
-        self._lander = lander
-        self._pilot = Pilot(lander, fps, 0.0)
-        self._flies = False
-        self.takeovers = 0
-
-    def keys(self, *, running: bool) -> frozenset[str]:
-        if not running:  # the agent, or Return, starts it
-            self._flies = False
-            return frozenset()
-        if not self._flies and goes_wrong(State.of(self._lander)):
-            self._flies = True
-            self.takeovers += 1
-        keys = self._pilot.keys(running=True)  # asked always: it decides in every other frame
-        return keys if self._flies else frozenset()
+def rescuer(lander: Any, fps: float) -> Corrector:
+    """Takes over where it goes wrong, and lands itself: it never gives back."""
+    return Corrector(Pilot(lander, fps, 0.0), goes_wrong=lambda: goes_wrong(State.of(lander)), is_well=lambda: False)
 
 
 def goes_wrong(state: State) -> bool:
@@ -162,5 +148,5 @@ GAME = Game(
     bar=200.0,
     max_frames=1000,
     drawn=True,  # what the engines blow out fades then
-    corrector=Rescuer,
+    corrector=rescuer,
 )
