@@ -37,7 +37,7 @@ def open_game(start: Start, display: VirtualDisplay, tmp_path: Path) -> Open:
 
 
 @pytest.mark.parametrize("name", ["pong", "car5", "catch"])
-def test_the_window_shows_the_pixels_of_lockstep(name: str, open_game: Open, display: VirtualDisplay) -> None:
+def test_the_window_shows_the_pixels_of_lockstep_and_moves(name: str, open_game: Open, display: VirtualDisplay) -> None:
     game = GAMES[name]
     open_game(name, "--seeds", 5)
     env = game.make(False, 10)
@@ -47,6 +47,10 @@ def test_the_window_shows_the_pixels_of_lockstep(name: str, open_game: Open, dis
     finally:
         env.close()
     wait_for(lambda: np.array_equal(pixels(display, game.title), picture[:, :, :3]), "the same picture")
+    with Person(display.name) as person:
+        person.press("enter")
+        wait_for(lambda: (pixels(display, game.title) != picture[:, :, :3]).any(), "a picture that moves")
+        person.release("enter")
 
 
 def pixels(display: VirtualDisplay, title: str) -> npt.NDArray[np.uint8]:

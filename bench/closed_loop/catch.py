@@ -17,6 +17,8 @@ from bench.closed_loop.game import Disturbed, Env, Game
 
 FPS = 60
 WIDTH, HEIGHT = 320, 240
+Observation = npt.NDArray[np.float32]
+
 BALLS = 30  # an episode
 BALL = 3  # radius; all lengths in pixels, speeds in pixels a frame
 SIDES = (BALL + 1, WIDTH - BALL - 1)  # between these the ball's middle goes to and fro
@@ -30,9 +32,10 @@ DIRECTION = {STAND: 0, LEFT: -1, RIGHT: 1}
 NEAR, THERE = 12.0, 4.0  # the player starts for what is further away than the one, and stops nearer than the other
 
 
-class Catch(gym.Env[None, int]):
-    """Each ball caught is a point, each ball missed one less."""
+class Catch(gym.Env[Observation, int]):
+    """Each ball caught is a point, each ball missed one less. Observed are the ball's x and y and the bar's x."""
 
+    observation_space = gym.spaces.Box(0, WIDTH, (3,))
     action_space = gym.spaces.Discrete(3)
     render_mode = "rgb_array"
 
@@ -42,14 +45,16 @@ class Catch(gym.Env[None, int]):
         self.bar = WIDTH / 2
         self.x = self.y = self.drift = self.fall = 0.0
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[None, dict[str, Any]]:
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
         self._random = np.random.default_rng(seed)
         self.bar = WIDTH / 2
         self._balls = 0
         self._throw()
-        return None, {}
+        return self._observed(), {}
 
-    def step(self, action: int) -> tuple[None, float, bool, bool, dict[str, Any]]:
+    def step(self, action: int) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         self.bar = min(WIDTH - BAR, max(BAR, self.bar + SPEED * DIRECTION[action]))
         self.x += self.drift
         self.y += self.fall
@@ -61,7 +66,7 @@ class Catch(gym.Env[None, int]):
             score = 1.0 if abs(self.x - self.bar) < CATCHES else -1.0
             self._balls += 1
             self._throw()
-        return None, score, self._balls >= BALLS, False, {}
+        return self._observed(), score, self._balls >= BALLS, False, {}
 
     def render(self) -> npt.NDArray[np.uint8]:  # type: ignore[override]
         picture = self._background.copy()
@@ -70,6 +75,9 @@ class Catch(gym.Env[None, int]):
         left, top = int(self.bar) - BAR, int(FLOOR) + 2
         picture[top : top + THICK, left : left + 2 * BAR] = (90, 200, 240)
         return picture
+
+    def _observed(self) -> Observation:
+        return np.array([self.x, self.y, self.bar], np.float32)
 
     def _throw(self) -> None:
         self.x, self.y = self._random.uniform(10, WIDTH - 10), TOP
