@@ -16,6 +16,8 @@ from agent.frames import Box, FrameSpec, prepare
 from agent.recording_writer import RecordingWriter
 from train.batches import DROPPED, Augmentation, Batches, Share, ahead, augment
 from train.dataset import Dataset, channel_statistics, open_dataset, previous_actions
+from train.lesson import described, prepare_lesson
+from train.options import TrainOptions
 from train.windows import Stretch, split, split_off, stretches_of, window_weights, windows_of
 
 PERIOD_NS = 50_000_000
@@ -120,6 +122,18 @@ def test_under_a_disturbance_what_the_person_held_is_learned(tmp_path: Path) -> 
     assert not dataset.is_correction.any()
     skipped = opened(tmp_path / "rec", room=tmp_path, skip_disturbed=True)
     assert (skipped.is_target == ~is_disturbed).all()
+
+
+def test_a_recording_of_a_picture_that_stands_still_is_told(tmp_path: Path) -> None:
+    frames, keys = bar_frames(400, 0)
+    warned = {}
+    for name, shown in (("moving", frames), ("standing", [frames[0]] * len(frames))):
+        write_recording(tmp_path / name, shown, keys, described=meta(size=SIZE))
+        for count in (1, 2):
+            options = TrainOptions((tmp_path / name,), out=tmp_path / "policy", frames=count)
+            said = "\n".join(described(prepare_lesson(options, tmp_path)))
+            warned[name, count] = "warning: in 100.0 % of the windows the picture stands still" in said
+    assert warned == {("moving", 1): False, ("moving", 2): False, ("standing", 1): True, ("standing", 2): True}
 
 
 def test_frames_are_prepared_again_for_a_smaller_spec(tmp_path: Path) -> None:

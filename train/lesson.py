@@ -18,6 +18,8 @@ from train.options import TrainOptions
 from train.progress import share
 from train.windows import Split, split, split_off, windows_of
 
+STANDING = 0.9  # of the windows: more are no game that is played
+
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
@@ -107,5 +109,24 @@ def described(lesson: Lesson) -> Iterator[str]:
     counts = np.bincount(dataset.labels[lesson.training], minlength=len(dataset.actions))
     parts = zip(dataset.actions.names, counts / counts.sum(), strict=True)
     yield f"actions played: {', '.join(f'{name} {share(part)}' for name, part in parts)}"
+    if (standing := standing_share(lesson)) > STANDING:
+        yield (
+            f"warning: in {share(standing)} of the windows the picture stands still, as where black or a frozen window "
+            "was recorded; look at it with recordings video"
+        )
     scores = [f"'{name}' is right in {share(player.accuracy)}" for name, player in lesson.baselines.items()]
     yield f"to beat: {', '.join(scores)}"
+
+
+def standing_share(lesson: Lesson, most: int = 500) -> float:
+    """The share of the windows to learn from, at most `most` of them, whose last frame is that of `apart` before."""
+    dataset = lesson.dataset
+    ends = lesson.training[lesson.training >= dataset.apart]
+    ends = ends[:: max(1, len(ends) // most)]
+    newest, older = (np.empty((1, *dataset.frame.shape), np.uint8) for _ in range(2))
+    standing = 0
+    for end in ends:
+        dataset.gather(np.array([end]), newest)
+        dataset.gather(np.array([end - dataset.apart]), older)
+        standing += np.array_equal(newest, older)
+    return standing / max(1, len(ends))
