@@ -113,8 +113,9 @@ class Recording:
     """One recording, opened. All arrays but `key_events` have the same length T.
 
     frames (T, H, W, C) uint8, mapped read-only; captured_ns (T,) int64, increasing, from the start of the
-    recording; keys (T, K) bool; key_events (E,) of `KEY_EVENT`; control (T,) uint8 or None;
-    probabilities (T, A) float32 or None. `problems` says in words what a cut-off recording lacks.
+    recording; keys (T, K) bool; key_events (E,) of `KEY_EVENT`; control (T,) uint8 or None, `PERSON` but where in a
+    rollout the agent held the keys, or in a demonstration wrong ones were pressed beside those held, which are the
+    person's there too; probabilities (T, A) float32 or None. `problems` says in words what a cut-off recording lacks.
     """
 
     folder: Path
