@@ -72,7 +72,7 @@ class CollectOptions:
     """Seconds before recording starts, to click into the game."""
     disturb: Annotated[float, tyro.conf.arg(metavar="RATE")] = 0.0
     """So many times a minute, press a wrong action for a moment: you correct it, and the agent learns how to get
-    back. What was pressed is not learned, only what you hold. 30 is a good start; 0 for never."""
+    back. What was pressed is not learned, only what you hold. 30 is a good start, 60 the most; 0 for never."""
     hotkeys: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=KEY", help_behavior_hint="")] = ()
     """Other hotkeys, e.g. pause=f7 quit=f12."""
     check: bool = False

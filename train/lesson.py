@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from agent.actions import ActionSet
 from agent.errors import UsageError, usage
+from agent.frames import Image
 from agent.recording import find_recordings
 from train.batches import Augmentation
 from train.dataset import Dataset, channel_statistics, open_dataset
@@ -119,14 +120,13 @@ def described(lesson: Lesson) -> Iterator[str]:
 
 
 def standing_share(lesson: Lesson, most: int = 500) -> float:
-    """The share of the windows to learn from, at most `most` of them, whose last frame is that of `apart` before."""
+    """The share of the frames to learn from, at most `most` of them, that equal the frame `apart` before."""
     dataset = lesson.dataset
-    ends = lesson.training[lesson.training >= dataset.apart]
+    ends = windows_of(dataset, lesson.split.training, 2)
     ends = ends[:: max(1, len(ends) // most)]
-    newest, older = (np.empty((1, *dataset.frame.shape), np.uint8) for _ in range(2))
+    pair: Image = np.empty((2, *dataset.frame.shape), np.uint8)
     standing = 0
     for end in ends:
-        dataset.gather(np.array([end]), newest)
-        dataset.gather(np.array([end - dataset.apart]), older)
-        standing += np.array_equal(newest, older)
+        dataset.gather(np.array([end - dataset.apart, end]), pair)
+        standing += np.array_equal(*pair)
     return standing / max(1, len(ends))

@@ -42,8 +42,6 @@ class Catch(gym.Env[Observation, int]):
     def __init__(self) -> None:
         rough = np.random.default_rng(3).integers(40, 110, (HEIGHT // 8, WIDTH // 8, 3)).astype(np.uint8)
         self._background = cv2.resize(rough, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
-        self.bar = WIDTH / 2
-        self.x = self.y = self.drift = self.fall = 0.0
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
