@@ -136,5 +136,6 @@ GAME = Game(
     score="points won less points lost, to 21",
     bar=15.0,
     max_frames=45000,
+    episodes=3,  # of 5 to 12 minutes
     zoom=2,
 )

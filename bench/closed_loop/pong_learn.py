@@ -1,8 +1,8 @@
-"""Learns the player of Pong by reinforcement: `python -m bench.closed_loop.pong_learn OUT.npz [--minutes 45]`.
+"""Learns the player of Pong by reinforcement: `python -m bench.closed_loop.pong_learn OUT.npz [--minutes 50]`.
 
-Proximal policy optimisation (Schulman et al. 2017) on the positions that `pong.features` tells, for two processes of
-32 courts each. What counts is not how it is learned but what it is learned under: noise on the positions, keys late by
-a frame or two, wrong keys. `--init` goes on with what was learned, `--from-stage` from a later stage.
+Proximal policy optimisation (Schulman et al. 2017) on what `pong.features` tells, for two processes of 32 courts each.
+What counts is not how it is learned but what it is learned under: noise on the positions, keys late by a frame or two,
+wrong keys.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bench.closed_loop.pong import APART_FRAMES, BALL_X, BALL_Y, DECISION_FRAMES, features, layers, network, positions
+from bench.closed_loop.pong import APART_FRAMES, BALL_X, BALL_Y, DECISION_FRAMES, features, network, positions
 
 Floats = npt.NDArray[np.float32]
 
@@ -50,6 +50,8 @@ class Stage:
     """For sending the ball back: without it nothing is learned at first."""
     haste: float
     """Off for each decision: without it rallies go on for ever."""
+    change: float
+    """Off for each decision that is another than the last."""
     discount: float
     entropy: float
     rate: float
@@ -57,10 +59,21 @@ class Stage:
 
 
 STAGES = (
-    Stage(0.16, wrong=15, noise=(1,), hit=0.3, haste=0, discount=0.99, entropy=0.01, rate=5e-4),
-    Stage(0.25, wrong=15, noise=(1,), hit=0, haste=0, discount=0.995, entropy=0.008, rate=1e-3),
-    Stage(0.37, wrong=3, noise=(1,), hit=0, haste=0, discount=0.99, entropy=0.005, rate=1e-3),
-    Stage(0.22, wrong=1, noise=(0, 0.5, 1, 1), hit=0, haste=0.003, discount=0.995, entropy=0.005, rate=1e-3),
+    Stage(0.13, wrong=15, noise=(1,), hit=0.3, haste=0, change=0, discount=0.99, entropy=0.01, rate=5e-4),
+    Stage(0.21, wrong=15, noise=(1,), hit=0, haste=0, change=0, discount=0.995, entropy=0.008, rate=1e-3),
+    Stage(0.31, wrong=3, noise=(1,), hit=0, haste=0, change=0, discount=0.99, entropy=0.005, rate=1e-3),
+    Stage(0.18, wrong=1, noise=(0, 0.5, 1, 1), hit=0, haste=0.003, change=0, discount=0.995, entropy=0.005, rate=1e-3),
+    Stage(
+        0.17,
+        wrong=1,
+        noise=(0, 0.4, 0.8, 0.8),
+        hit=0,
+        haste=0.003,
+        change=0.002,
+        discount=0.995,
+        entropy=0.001,
+        rate=4e-4,
+    ),
 )
 
 
@@ -95,8 +108,9 @@ class Court:
         points = float(self._ale.act(CODES[self._held]))
         points += self._ale.act(CODES[self._held if self._random.random() < LATE else pressed])
         self._held = pressed
+        changed, self._decided = action != self._decided, action
         self._frame += DECISION_FRAMES
-        reward = points - stage.haste + (stage.hit if self._sent_back() else 0)
+        reward = points - stage.haste - stage.change * changed + stage.hit * self._sent_back()
         over = bool(self._ale.game_over()) or self._frame >= MOST_FRAMES
         if over:
             self._begin()
@@ -111,7 +125,7 @@ class Court:
                 action = CODES[int(self._random.integers(len(CODES)))]
             self._ale.act(action)
         self._seen: list[Floats] = []
-        self._held = self._wrong = self._wrong_for = self._frame = 0
+        self._held = self._decided = self._wrong = self._wrong_for = self._frame = 0
         self._ball, self._came = 0, False
         self._see()
 
@@ -243,7 +257,7 @@ def stage_learned(stage: Stage, seconds: float, actor: Any, critic: Any) -> tupl
     won = lost = 0
     while (passed := (time.monotonic() - begun_s) / seconds) < 1:
         optimizer.learning_rate.assign(stage.rate * (1 - 0.9 * passed))
-        actor, critic = ([(w.numpy(), b.numpy()) for w, b in part] for part in variables)
+        actor, critic = values_of(variables)
         play = hall.play(actor, critic, random)
         advantage = advantages(play, network(hall.told, critic)[:, 0], stage.discount)
         returns = advantage + play.values
@@ -263,7 +277,13 @@ def stage_learned(stage: Stage, seconds: float, actor: Any, critic: Any) -> tupl
             print(f"{time.monotonic() - begun_s:.0f} s: points won {won}, lost {lost}", flush=True)
             told_s, won, lost = time.monotonic(), 0, 0
     hall.close()
+    actor, critic = values_of(variables)
     return actor, critic
+
+
+def values_of(networks: Any) -> Any:
+    """Each as `pong.layers` has it."""
+    return [[(weights.numpy(), biases.numpy()) for weights, biases in each] for each in networks]
 
 
 def batches(count: int, random: np.random.Generator) -> Iterator[npt.NDArray[np.int64]]:
@@ -283,22 +303,19 @@ def fresh(outputs: int, random: np.random.Generator) -> Any:
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, metavar="OUT.npz")
-    parser.add_argument("--minutes", type=float, default=45.0, metavar="M", help="of all stages (default 45)")
-    parser.add_argument("--init", type=Path, metavar="FILE.npz", help="go on with what was learned")
-    parser.add_argument("--from-stage", type=int, default=1, choices=range(1, len(STAGES) + 1))
+    parser.add_argument("--minutes", type=float, default=50.0, metavar="M", help="of all stages (default 50)")
     options = parser.parse_args(argv)
     random = np.random.default_rng(0)
-    actor, critic = layers(options.init) if options.init else fresh(3, random), fresh(1, random)
-    for number, stage in enumerate(STAGES, 1):
-        if number >= options.from_stage:
-            print(f"stage {number}: {stage}", flush=True)
-            actor, critic = stage_learned(stage, stage.share * options.minutes * 60, actor, critic)
-            learned = {
-                f"{part}{n}": each.astype(np.float16)
-                for n, pair in enumerate(actor)
-                for part, each in zip("wb", pair, strict=True)
-            }
-            np.savez_compressed(options.out, **learned)
+    actor, critic = fresh(len(CODES), random), fresh(1, random)
+    for stage in STAGES:
+        print(stage, flush=True)
+        actor, critic = stage_learned(stage, stage.share * options.minutes * 60, actor, critic)
+    kept = {
+        f"{part}{n}": each.astype(np.float16)
+        for n, layer in enumerate(actor)
+        for part, each in zip("wb", layer, strict=True)
+    }
+    np.savez_compressed(options.out, **kept)  # type: ignore[arg-type]
     return 0
 
 
