@@ -169,6 +169,19 @@ def test_what_the_player_of_pong_learns_is_kept(tmp_path: Path, monkeypatch: pyt
     assert any(biases.any() for _, biases in learned)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [(["nowhere/player.npz"], "found no folder nowhere"), (["player.npz", "--minutes", "0"], "--minutes: found 0")],
+)
+def test_a_player_of_pong_without_place_or_time_is_not_learned(
+    arguments: list[str], told: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert pong_learn.main(arguments) == 2
+    assert told in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_keys_come_late_by_about_the_reaction_time_and_in_order() -> None:
     wanted = "a" * 30 + "d" * 30 + " " * 30 + "w" * 30 + " " * 30
     late = Late(Script(wanted), fps=60, reaction_s=0.2, seed=4)

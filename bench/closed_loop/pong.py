@@ -24,6 +24,8 @@ PADDLE_MIDDLE = 7  # from PADDLE_Y
 
 DECISION_FRAMES = 2  # decides on every second frame, as an agent does
 APART_FRAMES = 6  # from it and the one that many before, as an agent sees two frames
+SEEN = APART_FRAMES // DECISION_FRAMES + 1  # pictures from that one to it
+OPENING_FRAMES, OPENING_SPELL = (60, 120), 8  # of moves by chance, each for so many frames
 KEYS = (NONE, UP, DOWN)  # of the network's outputs
 LEARNED = Path(__file__).with_name("pong_player.npz")
 
@@ -39,7 +41,7 @@ class PongPlayer:
 
     def __init__(self, ale: Any, fps: float, reaction_s: float) -> None:
         self._ale = ale.ale
-        self._seen: deque[npt.NDArray[np.float32]] = deque(maxlen=APART_FRAMES // DECISION_FRAMES + 1)
+        self._seen: deque[npt.NDArray[np.float32]] = deque(maxlen=SEEN)
         self._layers = layers()
         self._held = NONE
         self._frame = 0
@@ -105,7 +107,7 @@ def make(disturbed: bool, max_frames: int | None) -> Env:
     )
     env = Moves(env)
     env = Disturbed(env, calm=(60, 240), spell=(4, 12)) if disturbed else env
-    return Opening(env, (60, 120), spell=8)
+    return Opening(env, OPENING_FRAMES, OPENING_SPELL)
 
 
 class Moves(gym.ActionWrapper[Any, Any, Any]):

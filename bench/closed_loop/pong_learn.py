@@ -6,9 +6,11 @@ wrong keys.
 """
 
 import argparse
+import math
 import multiprocessing
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,7 +21,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bench.closed_loop.pong import APART_FRAMES, BALL_X, BALL_Y, DECISION_FRAMES, features, network, positions
+from agent.errors import raise_if_any, run_command, usage
+from bench.closed_loop.pong import (
+    DECISION_FRAMES,
+    FPS,
+    OPENING_FRAMES,
+    OPENING_SPELL,
+    SEEN,
+    features,
+    network,
+    positions,
+)
+from bench.table import files_without_place
+from collect.disturbance import HOLD_S
 
 Floats = npt.NDArray[np.float32]
 
@@ -30,11 +44,11 @@ UPDATES, BATCH, CLIP = 4, 1024, 0.2
 TRACE = 0.95  # of generalised advantage estimation (Schulman et al. 2016)
 HIDDEN = 64
 LATE = 0.42  # of the decisions take effect two frames later, the others one
-OPENING, SPELL = (60, 120), 8  # frames of chance at the start, each move for so many
-WRONG_FRAMES = (12, 36)
+WRONG_FRAMES = tuple(round(FPS * seconds) for seconds in HOLD_S)
+DECISIONS_A_MINUTE = 60 * FPS // DECISION_FRAMES
 MOST_FRAMES = 18000
-HIT_FROM = 160  # of BALL_X: who sends the ball back from there is the player
-MACHINE_SEEDS = 1000
+HIT_FROM = 160  # of where the ball is across: who sends the ball back from there is the player
+FIRST_SEED = 1000  # of the courts
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +115,7 @@ class Court:
         """The reward of one decision, 0 for nothing, 1 up, 2 down; and whether the game is over."""
         stage = self._stage
         self._wrong_for -= DECISION_FRAMES
-        if self._wrong_for <= 0 and self._random.random() < stage.wrong / 60 / 30:
+        if self._wrong_for <= 0 and self._random.random() < stage.wrong / DECISIONS_A_MINUTE:
             self._wrong_for = int(self._random.integers(*WRONG_FRAMES))
             self._wrong = int(self._random.integers(len(CODES)))
         pressed = self._wrong if self._wrong_for > 0 else action
@@ -110,36 +124,34 @@ class Court:
         self._held = pressed
         changed, self._decided = action != self._decided, action
         self._frame += DECISION_FRAMES
-        reward = points - stage.haste - stage.change * changed + stage.hit * self._sent_back()
+        seen = positions(self._ale.getRAM())
+        reward = points - stage.haste - stage.change * changed + stage.hit * self._sent_back(seen[0])
         over = bool(self._ale.game_over()) or self._frame >= MOST_FRAMES
         if over:
             self._begin()
         else:
-            self._see()
+            self._see(seen)
         return reward, over
 
     def _begin(self) -> None:
         self._ale.reset_game()
-        for frame in range(int(self._random.integers(*OPENING))):
-            if frame % SPELL == 0:
+        for frame in range(int(self._random.integers(*OPENING_FRAMES))):
+            if frame % OPENING_SPELL == 0:
                 action = CODES[int(self._random.integers(len(CODES)))]
             self._ale.act(action)
-        self._seen: list[Floats] = []
+        self._seen: deque[Floats] = deque(maxlen=SEEN)
         self._held = self._decided = self._wrong = self._wrong_for = self._frame = 0
-        self._ball, self._came = 0, False
-        self._see()
+        self._ball, self._came = np.float32(0), False
+        self._see(positions(self._ale.getRAM()))
 
-    def _see(self) -> None:
-        seen = positions(self._ale.getRAM())
+    def _see(self, seen: Floats) -> None:
         noisy = seen + self._random.normal(0, self._noise, seen.shape) if self._noise else seen
-        told = np.where(seen > 0, noisy, 0).astype(np.float32)
-        self._seen = [*self._seen[-(APART_FRAMES // DECISION_FRAMES) :], told]
+        self._seen.append(np.where(seen > 0, noisy, 0).astype(np.float32))
 
-    def _sent_back(self) -> bool:
-        memory = self._ale.getRAM()
-        ball = int(memory[BALL_X]) if memory[BALL_Y] else 0
-        back = self._came and ball and ball < self._ball and self._ball > HIT_FROM
-        self._came, self._ball = bool(ball and self._ball and ball > self._ball), ball
+    def _sent_back(self, ball: np.float32) -> bool:
+        """Whether the ball, so far across, 0 without one, has just turned at the player."""
+        back = self._came and self._ball > HIT_FROM and 0 < ball < self._ball
+        self._came, self._ball = bool(0 < self._ball < ball), ball
         return bool(back)
 
 
@@ -174,7 +186,7 @@ class Hall:
         self._processes = []
         for n in range(PROCESSES):
             ours, theirs = spawn.Pipe()
-            process = spawn.Process(target=courts, args=(theirs, MACHINE_SEEDS + n * COURTS, stage), daemon=True)
+            process = spawn.Process(target=courts, args=(theirs, FIRST_SEED + n * COURTS, stage), daemon=True)
             process.start()
             self._pipes.append(ours)
             self._processes.append(process)
@@ -239,7 +251,7 @@ def stage_learned(stage: Stage, seconds: float, actor: Any, critic: Any) -> tupl
             told = (tf.tanh(told) if n else told) @ weights + biases
         return told
 
-    @tf.function(jit_compile=False)  # type: ignore[untyped-decorator]
+    @tf.function  # type: ignore[untyped-decorator]
     def update(told: Any, actions: Any, before: Any, advantage: Any, returns: Any, entropy_weight: Any) -> None:
         with tf.GradientTape() as tape:
             logs = tf.nn.log_softmax(through(told, variables[0]))
@@ -301,21 +313,34 @@ def fresh(outputs: int, random: np.random.Generator) -> Any:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    return run_command(lambda: run(parsed(argv)))
+
+
+def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("out", type=Path, metavar="OUT.npz")
+    parser.add_argument("out", type=Path, metavar="OUT.npz", help="written after each stage")
     parser.add_argument("--minutes", type=float, default=50.0, metavar="M", help="of all stages (default 50)")
-    options = parser.parse_args(argv)
+    return parser.parse_args(argv)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Raises `UsageError`."""
+    problems = files_without_place(options.out)
+    if not 0 < options.minutes < math.inf:
+        problems.append(f"--minutes: found {options.minutes:g}, expected more than 0")
+    with usage():
+        raise_if_any(problems)
     random = np.random.default_rng(0)
     actor, critic = fresh(len(CODES), random), fresh(1, random)
     for stage in STAGES:
         print(stage, flush=True)
         actor, critic = stage_learned(stage, stage.share * options.minutes * 60, actor, critic)
-    kept = {
-        f"{part}{n}": each.astype(np.float16)
-        for n, layer in enumerate(actor)
-        for part, each in zip("wb", layer, strict=True)
-    }
-    np.savez_compressed(options.out, **kept)  # type: ignore[arg-type]
+        kept = {
+            f"{part}{n}": each.astype(np.float16)
+            for n, layer in enumerate(actor)
+            for part, each in zip("wb", layer, strict=True)
+        }
+        np.savez_compressed(options.out, **kept)  # type: ignore[arg-type]
     return 0
 
 
