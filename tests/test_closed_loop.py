@@ -131,7 +131,7 @@ def test_pong_is_won() -> None:
     (start,) = played(GAMES["pong"], "scripted", [2], 0.0, max_frames=6000)
     (lost,) = played(GAMES["pong"], "none", [2], 0.0, max_frames=3000)
     assert start["return"] > 0 > lost["return"]
-    assert start["key_changes"] < 10 * start["frames"] / GAMES["pong"].fps
+    assert start["key_changes"] < 6 * start["frames"] / GAMES["pong"].fps
 
 
 def test_the_road_is_kept_with_five_actions() -> None:

@@ -2,7 +2,8 @@
 
 The demonstrator of a game of the bench and the game take turns without a window, in a fraction of the time. What
 `collect` records of the window is the same: the same pixels, keys and rate. `--disturb` presses wrong actions as
-`collect --disturb` does, `--disturbed` lets the game itself do something else now and then.
+`collect --disturb` does, `--disturbed` lets the game itself do something else now and then. Live a picture is grabbed
+at any time while it is shown; here the times say that it was half-way.
 """
 
 import argparse
@@ -75,17 +76,17 @@ def record(
                 now_ns = round(tick * tick_ns)
                 if disturbance:
                     disturbance.act(now_ns, held)
+                keys = player.keys(running=True)
+                for change in changes(held, keys, now_ns):
+                    writer.key_event(change.time_ns, change.key, down=change.down)
+                held = keys
                 if tick - first >= taken * every:
                     taken += 1
                     control = {"control": np.array(AGENT if holder.held else PERSON, np.uint8)} if disturbance else {}
-                    writer.append(prepare(shown(env, game.zoom), spec), now_ns, **control)
+                    writer.append(prepare(shown(env, game.zoom), spec), now_ns + round(tick_ns / 2), **control)
                     written += 1
                 elif game.drawn:
                     env.render()
-                keys = player.keys(running=True)
-                for change in changes(held, keys, now_ns + 1):
-                    writer.key_event(change.time_ns, change.key, down=change.down)
-                held = keys
                 _, _, terminated, truncated, _ = env.step(game.controls.action(held | holder.held))
                 over = terminated or truncated
                 tick += 1

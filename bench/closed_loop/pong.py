@@ -12,7 +12,7 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from bench.closed_loop.game import Disturbed, Env, Game, Opening
+from bench.closed_loop.game import ENTROPY, Disturbed, Env, Game, Opening
 
 FPS = 60
 UP, DOWN, NONE = "w", "s", ""
@@ -23,6 +23,7 @@ BALL_X, BALL_Y, PADDLE_Y, MACHINE_Y = 49, 54, 51, 50
 PADDLE_MIDDLE = 7  # from PADDLE_Y
 
 DECISION_FRAMES = 2  # decides on every second frame, as an agent does
+REACTION_FRAMES = (1, 2)  # from a picture to its keys: one of these, by chance, as hands are no clocks
 APART_FRAMES = 6  # from it and the one that many before, as an agent sees two frames
 SEEN = APART_FRAMES // DECISION_FRAMES + 1  # pictures from that one to it
 OPENING_FRAMES, OPENING_SPELL = (60, 120), 8  # of moves by chance, each for so many frames
@@ -33,25 +34,30 @@ LEARNED = Path(__file__).with_name("pong_player.npz")
 class PongPlayer:
     """A small network that is told what an agent sees, in two pictures 0.1 s apart, and decides as often.
 
-    It learned by reinforcement (`pong_learn`), with a pixel of noise on what it is told, keys that take effect one
-    frame late or two, and now and then a wrong one. So what it does follows from two rough pictures, and can be learned
-    from them. Players that were thought up won as well and could not be learned (bench/RECIPE.md). It was not taught to
-    think ahead of keys that are later than that.
+    It learned by reinforcement (`pong_learn`), with a pixel of noise on what it is told, keys that come one to three
+    frames later, and now and then a wrong one. So what it does follows from two rough pictures that were there before
+    its keys, and can be learned from them. Players that were thought up won as well and could not be learned
+    (bench/RECIPE.md). When a key comes is a little by chance, which key never; without that, a game is a cycle that
+    ends anywhere. It was not taught to think ahead of keys that are later.
     """
 
     def __init__(self, ale: Any, fps: float, reaction_s: float) -> None:
         self._ale = ale.ale
         self._seen: deque[npt.NDArray[np.float32]] = deque(maxlen=SEEN)
         self._layers = layers()
-        self._held = NONE
+        self._coming = [NONE] * (max(REACTION_FRAMES) + 1)  # of this frame and the next ones
         self._frame = 0
+        self._random = np.random.default_rng(ENTROPY)
 
     def keys(self, *, running: bool) -> frozenset[str]:
         if self._frame % DECISION_FRAMES == 0:
             self._seen.append(positions(self._ale.getRAM()))
-            self._held = KEYS[int(np.argmax(network(features(self._seen[-1], self._seen[0]), self._layers)))]
+            key = KEYS[int(np.argmax(network(features(self._seen[-1], self._seen[0]), self._layers)))]
+            late = int(self._random.choice(REACTION_FRAMES))
+            self._coming[late:] = [key] * (len(self._coming) - late)
         self._frame += 1
-        return frozenset(self._held)
+        self._coming.append(self._coming[-1])
+        return frozenset(self._coming.pop(0))
 
 
 def positions(memory: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

@@ -1,8 +1,8 @@
-"""Learns the player of Pong by reinforcement: `python -m bench.closed_loop.pong_learn OUT.npz [--minutes 50]`.
+"""Learns the player of Pong by reinforcement: `python -m bench.closed_loop.pong_learn OUT.npz [--minutes 26]`.
 
 Proximal policy optimisation (Schulman et al. 2017) on what `pong.features` tells, for two processes of 32 courts each.
-What counts is not how it is learned but what it is learned under: noise on the positions, keys late by a frame or two,
-wrong keys.
+What counts is not how it is learned but what it is learned under: noise on the positions, keys that come one to three
+frames late, wrong keys.
 """
 
 import argparse
@@ -43,7 +43,8 @@ STEPS = 128  # decisions of a court between two updates
 UPDATES, BATCH, CLIP = 4, 1024, 0.2
 TRACE = 0.95  # of generalised advantage estimation (Schulman et al. 2016)
 HIDDEN = 64
-LATE = 0.42  # of the decisions take effect two frames later, the others one
+NOISE = 1.0  # standard deviation of what is told of the positions, pixels
+LATE_FRAMES = (1, 2, 2, 3)  # from a picture to its keys: as the player's own, and later, as those are who learn from it
 WRONG_FRAMES = tuple(round(FPS * seconds) for seconds in HOLD_S)
 DECISIONS_A_MINUTE = 60 * FPS // DECISION_FRAMES
 MOST_FRAMES = 18000
@@ -58,12 +59,8 @@ class Stage:
     share: float
     wrong: float
     """Wrong keys a minute."""
-    noise: tuple[float, ...]
-    """Standard deviation of what is told of the positions, pixels; the courts have these in turn."""
     hit: float
     """For sending the ball back: without it nothing is learned at first."""
-    haste: float
-    """Off for each decision: without it rallies go on for ever."""
     change: float
     """Off for each decision that is another than the last."""
     discount: float
@@ -73,21 +70,9 @@ class Stage:
 
 
 STAGES = (
-    Stage(0.13, wrong=15, noise=(1,), hit=0.3, haste=0, change=0, discount=0.99, entropy=0.01, rate=5e-4),
-    Stage(0.21, wrong=15, noise=(1,), hit=0, haste=0, change=0, discount=0.995, entropy=0.008, rate=1e-3),
-    Stage(0.31, wrong=3, noise=(1,), hit=0, haste=0, change=0, discount=0.99, entropy=0.005, rate=1e-3),
-    Stage(0.18, wrong=1, noise=(0, 0.5, 1, 1), hit=0, haste=0.003, change=0, discount=0.995, entropy=0.005, rate=1e-3),
-    Stage(
-        0.17,
-        wrong=1,
-        noise=(0, 0.4, 0.8, 0.8),
-        hit=0,
-        haste=0.003,
-        change=0.002,
-        discount=0.995,
-        entropy=0.001,
-        rate=4e-4,
-    ),
+    Stage(0.20, wrong=15, hit=0.3, change=0, discount=0.99, entropy=0.01, rate=5e-4),
+    Stage(0.32, wrong=15, hit=0, change=0, discount=0.995, entropy=0.008, rate=1e-3),
+    Stage(0.48, wrong=6, hit=0, change=0.002, discount=0.99, entropy=0.005, rate=1e-3),
 )
 
 
@@ -104,7 +89,6 @@ class Court:
         self._ale.loadROM(ale_py.roms.get_rom_path("pong"))
         self._random = np.random.default_rng(seed)
         self._stage = stage
-        self._noise = stage.noise[seed % len(stage.noise)]
         self._begin()
 
     def told(self) -> Floats:
@@ -119,13 +103,14 @@ class Court:
             self._wrong_for = int(self._random.integers(*WRONG_FRAMES))
             self._wrong = int(self._random.integers(len(CODES)))
         pressed = self._wrong if self._wrong_for > 0 else action
-        points = float(self._ale.act(CODES[self._held]))
-        points += self._ale.act(CODES[self._held if self._random.random() < LATE else pressed])
-        self._held = pressed
+        late = int(self._random.choice(LATE_FRAMES))
+        self._keys[late:] = [pressed] * (len(self._keys) - late)
+        points = float(sum(self._ale.act(CODES[key]) for key in self._keys[:DECISION_FRAMES]))
+        self._keys = self._keys[DECISION_FRAMES:] + self._keys[-1:] * DECISION_FRAMES
         changed, self._decided = action != self._decided, action
         self._frame += DECISION_FRAMES
         seen = positions(self._ale.getRAM())
-        reward = points - stage.haste - stage.change * changed + stage.hit * self._sent_back(seen[0])
+        reward = points - stage.change * changed + stage.hit * self._sent_back(seen[0])
         over = bool(self._ale.game_over()) or self._frame >= MOST_FRAMES
         if over:
             self._begin()
@@ -140,12 +125,13 @@ class Court:
                 action = CODES[int(self._random.integers(len(CODES)))]
             self._ale.act(action)
         self._seen: deque[Floats] = deque(maxlen=SEEN)
-        self._held = self._decided = self._wrong = self._wrong_for = self._frame = 0
+        self._keys = [0] * (max(LATE_FRAMES) + 1)  # of the next frames
+        self._decided = self._wrong = self._wrong_for = self._frame = 0
         self._ball, self._came = np.float32(0), False
         self._see(positions(self._ale.getRAM()))
 
     def _see(self, seen: Floats) -> None:
-        noisy = seen + self._random.normal(0, self._noise, seen.shape) if self._noise else seen
+        noisy = seen + self._random.normal(0, NOISE, seen.shape)
         self._seen.append(np.where(seen > 0, noisy, 0).astype(np.float32))
 
     def _sent_back(self, ball: np.float32) -> bool:
@@ -188,6 +174,7 @@ class Hall:
             ours, theirs = spawn.Pipe()
             process = spawn.Process(target=courts, args=(theirs, FIRST_SEED + n * COURTS, stage), daemon=True)
             process.start()
+            theirs.close()  # or the end of the process would not be seen
             self._pipes.append(ours)
             self._processes.append(process)
         self.told: Floats = np.concatenate([pipe.recv() for pipe in self._pipes])
@@ -319,7 +306,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, metavar="OUT.npz", help="written after each stage")
-    parser.add_argument("--minutes", type=float, default=50.0, metavar="M", help="of all stages (default 50)")
+    parser.add_argument("--minutes", type=float, default=26.0, metavar="M", help="of all stages (default 26)")
     return parser.parse_args(argv)
 
 
