@@ -19,6 +19,7 @@ from train.metrics import commonest, score
 from train.windows import Stretch
 
 LABELS = np.arange(200) // 5 % 3
+PIXELS = np.random.default_rng(0).integers(0, 256, (200, 8, 8, 1), np.uint8)
 
 
 class ToldLearner:
@@ -28,6 +29,7 @@ class ToldLearner:
         self.truth, self.loss = truth, loss or [1.0] * len(truth)
         self.epoch = 0
         self.shares: list[float] = []
+        self.moved: dict[int, bool] = {}  # by epoch, whether its images were
 
     def begin_epoch(self, number: int, steps: int, done: int) -> None:
         self.epoch = number
@@ -39,6 +41,9 @@ class ToldLearner:
 
     def train(self, batch: Batch, learning_rate_share: float, *, passed_s: float, stop: bool) -> Step:
         self.shares.append(learning_rate_share)
+        counts = batch.ends[:, -1] >= 0
+        moved = not np.array_equal(batch.frames[counts, -1], PIXELS[batch.ends[counts, -1]])
+        self.moved[self.epoch] = moved or self.moved.get(self.epoch, False)
         return Step(self.loss[self.epoch - 1], 0, passed_s, stop)
 
     def predict(self, batch: Batch) -> np.ndarray:
@@ -57,13 +62,15 @@ class ToldLearner:
         self.epoch = int(weights[0])
 
 
-def told(learner: ToldLearner, *, course: Course | None = None, stop_after: int = -1, **changed: float) -> Fitting:
+def told(
+    learner: ToldLearner, *, course: Course | None = None, stop_after: int = -1, shift: float = 0.0, **changed: float
+) -> Fitting:
     """The training of `learner`, asked to stop at step `stop_after`."""
     gap_before = np.zeros(200, bool)
     gap_before[0] = True
-    described = meta(size=(2, 2))
+    described = meta(size=(8, 8))
     dataset = Dataset(
-        sources=(np.zeros((200, 2, 2, 1), np.uint8),),
+        sources=(PIXELS,),
         starts=np.array([0, 200]),
         labels=LABELS,
         previous=previous_actions(LABELS, gap_before, 1),
@@ -86,7 +93,7 @@ def told(learner: ToldLearner, *, course: Course | None = None, stop_after: int 
         dataset,
         training,
         validation,
-        Plan(**plan, augmentation=Augmentation()),  # type: ignore[arg-type]
+        Plan(**plan, augmentation=Augmentation(shift=shift)),  # type: ignore[arg-type]
         Course() if course is None else course,
         observers=[learner],
         asked_to_stop=lambda: len(learner.shares) == stop_after,
@@ -128,6 +135,21 @@ def test_a_stopped_training_goes_on_at_the_step_where_it_was() -> None:
     assert learner.epoch == 3
     assert learner.shares == whole.shares
     assert [epoch.number for epoch in result.course.epochs] == [1, 2, 3]
+
+
+def test_images_are_moved_in_the_epochs_of_the_first_half_alone() -> None:
+    learner = ToldLearner([0.5] * 5)
+    fitted(learner, shift=0.25)
+    assert learner.moved == {1: True, 2: True, 3: True, 4: False, 5: False}
+
+
+def test_an_epoch_that_is_resumed_moves_its_images_as_it_began() -> None:
+    course = Course()
+    told(ToldLearner([0.5] * 4), course=course, stop_after=15, shift=0.25).run()
+    course.passed_s, course.epoch_s = 60.0, 20.0  # two thirds of the time are over; where the epoch began it was less
+    learner = ToldLearner([0.5] * 4)
+    told(learner, course=course, shift=0.25, budget_s=90.0).run()
+    assert learner.moved == {2: True, 3: False, 4: False}
 
 
 def test_it_stops_when_the_validation_loss_no_longer_falls() -> None:

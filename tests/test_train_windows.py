@@ -78,8 +78,8 @@ def test_a_label_shift_takes_later_keys_and_never_those_behind_a_gap(tmp_path: P
 def test_untold_the_label_is_what_is_held_in_the_middle_of_a_decision(tmp_path: Path) -> None:
     frames, keys = bar_frames(60, 0)
     write_recording(tmp_path / "rec", frames, keys, described=meta(size=SIZE))
-    assert opened(tmp_path / "rec", room=tmp_path, shift_ms=None).shift_ms == 25 + 15  # of 50 ms, and the latency
-    assert opened(tmp_path / "rec", room=tmp_path, shift_ms=None, stride=3).shift_ms == 75 + 15
+    assert opened(tmp_path / "rec", room=tmp_path, shift_ms=None).shift_ms == 25 + 6  # of 50 ms, and the latency
+    assert opened(tmp_path / "rec", room=tmp_path, shift_ms=None, stride=3).shift_ms == 75 + 6
     assert opened(tmp_path / "rec", room=tmp_path, shift_ms=0.0).shift_ms == 0
 
 

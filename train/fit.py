@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # the loop itself needs no TensorFlow
     from train.learner import Learner
 
 CHECKPOINT_S = 300.0  # an epoch over a long recording is kept so often, too
+STEADY_FROM = 0.5  # of the training; epochs that begin later see the images where they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +150,11 @@ class Fitting:
             observer.begin_epoch(course.number, self._steps, course.step)
         began_s = time.monotonic() - course.epoch_s
         kept_s = time.monotonic()
-        batches = ahead(self._training.shuffled([plan.seed, course.number], plan.augmentation, course.step))
+        batches = ahead(self._training.shuffled([plan.seed, course.number], self._augmentation(), course.step))
         for batch in batches:
             step = self._learner.train(
                 batch,
-                learning_rate_share(self._progress()),
+                learning_rate_share(self._progress(course.step, course.passed_s)),
                 passed_s=self._passed_s(),
                 stop=self._asked_to_stop(),
             )
@@ -177,12 +178,18 @@ class Fitting:
     def _passed_s(self) -> float:
         return time.monotonic() - self._started_s
 
-    def _progress(self) -> float:
-        """The part of the training done, by epochs or by time, whichever is nearer to its end. The time is that
-        of the last step, on which all workers agree."""
-        course, plan = self._course, self._plan
-        by_epochs = (course.number - 1 + course.step / self._steps) / plan.epochs
-        return max(by_epochs, course.passed_s / plan.budget_s)
+    def _augmentation(self) -> Augmentation:
+        """That of the whole epoch under way. The images are moved only at first: it teaches that a thing is the same
+        wherever it is, and takes away where it is; `play` will never see one moved (He et al. 2019)."""
+        course, augmentation = self._course, self._plan.augmentation
+        is_steady = self._progress(0, course.passed_s - course.epoch_s) >= STEADY_FROM
+        return augmentation._replace(shift=0.0) if is_steady else augmentation
+
+    def _progress(self, step: int, passed_s: float) -> float:
+        """The part of the training done at a `step` of the epoch under way, by epochs or by time, whichever is nearer
+        to its end. `passed_s` is the time of a step, on which all workers agree."""
+        by_epochs = (self._course.number - 1 + step / self._steps) / self._plan.epochs
+        return max(by_epochs, passed_s / self._plan.budget_s)
 
 
 def judge(

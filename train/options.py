@@ -91,7 +91,7 @@ class TrainOptions:
     keys: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=KEY")] = ()
     """Other actions over the recorded keys, e.g. left=a right=d rest=; without it those of the recording."""
     label_shift_ms: Annotated[
-        float | None, tyro.conf.arg(metavar="MS", help_behavior_hint="(default: half of a frame's time and 15 ms)")
+        float | None, tyro.conf.arg(metavar="MS", help_behavior_hint="(default: half of a frame's time and 6 ms)")
     ] = None
     """Learn for each frame the action held so much later. Without it what was held in the middle of the time for which
     play holds its decision. People react 200 to 270 ms late: with that much the agent reacts at once."""
@@ -111,7 +111,7 @@ class TrainOptions:
     brightness: Annotated[float, tyro.conf.arg(metavar="SHARE")] = 0.1
     """Random change of brightness and contrast, as a share of their range."""
     shift: Annotated[float, tyro.conf.arg(metavar="SHARE")] = 0.02
-    """Random move of the image, as a share of its side."""
+    """Random move of the image in the first half of the training, as a share of its side."""
     erase: Annotated[float, tyro.conf.arg(metavar="SHARE")] = 0.0
     """Share of runs that are learned with a random part of the image blotted out."""
     mirror: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=NAME")] = ()
