@@ -143,7 +143,7 @@ GAME = Game(
     record_s=600.0,
     score="points won less points lost, to 21",
     bar=15.0,
-    max_frames=45000,
-    episodes=3,  # of 5 to 12 minutes
+    max_frames=108000,  # half an hour, as is the custom (Hessel et al. 2018)
+    episodes=3,  # of 5 to 15 minutes
     zoom=2,
 )
