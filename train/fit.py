@@ -180,7 +180,7 @@ class Fitting:
 
     def _augmentation(self) -> Augmentation:
         """That of the whole epoch under way. The images are moved only at first: it teaches that a thing is the same
-        wherever it is, and takes away where it is; `play` will never see one moved (He et al. 2019)."""
+        wherever it is, and takes away where it is; `play` will never see one moved (Zhuoxun He et al. 2019)."""
         course, augmentation = self._course, self._plan.augmentation
         is_steady = self._progress(0, course.passed_s - course.epoch_s) >= STEADY_FROM
         return augmentation._replace(shift=0.0) if is_steady else augmentation
