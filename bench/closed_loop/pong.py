@@ -31,6 +31,21 @@ KEYS = (NONE, UP, DOWN)  # of the network's outputs
 LEARNED = Path(__file__).with_name("pong_player.npz")
 
 
+class LateKeys:
+    """Keys that come some frames, `most` at the most, after they are decided on; till then those before are held."""
+
+    def __init__(self, none: Any, most: int) -> None:
+        self._coming = [none] * (most + 1)  # of the next frames; the last one stays
+
+    def decide(self, key: Any, late: int) -> None:
+        self._coming[late:] = [key] * (len(self._coming) - late)
+
+    def next(self) -> Any:
+        """Held in the next frame."""
+        self._coming.append(self._coming[-1])
+        return self._coming.pop(0)
+
+
 class PongPlayer:
     """A small network that is told what an agent sees, in two pictures 0.1 s apart, and decides as often.
 
@@ -45,7 +60,7 @@ class PongPlayer:
         self._ale = ale.ale
         self._seen: deque[npt.NDArray[np.float32]] = deque(maxlen=SEEN)
         self._layers = layers()
-        self._coming = [NONE] * (max(REACTION_FRAMES) + 1)  # of this frame and the next ones
+        self._keys = LateKeys(NONE, max(REACTION_FRAMES))
         self._frame = 0
         self._random = np.random.default_rng(ENTROPY)
 
@@ -53,11 +68,9 @@ class PongPlayer:
         if self._frame % DECISION_FRAMES == 0:
             self._seen.append(positions(self._ale.getRAM()))
             key = KEYS[int(np.argmax(network(features(self._seen[-1], self._seen[0]), self._layers)))]
-            late = int(self._random.choice(REACTION_FRAMES))
-            self._coming[late:] = [key] * (len(self._coming) - late)
+            self._keys.decide(key, int(self._random.choice(REACTION_FRAMES)))
         self._frame += 1
-        self._coming.append(self._coming[-1])
-        return frozenset(self._coming.pop(0))
+        return frozenset(self._keys.next())
 
 
 def positions(memory: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

@@ -28,6 +28,7 @@ from bench.closed_loop.pong import (
     OPENING_FRAMES,
     OPENING_SPELL,
     SEEN,
+    LateKeys,
     features,
     network,
     positions,
@@ -103,10 +104,8 @@ class Court:
             self._wrong_for = int(self._random.integers(*WRONG_FRAMES))
             self._wrong = int(self._random.integers(len(CODES)))
         pressed = self._wrong if self._wrong_for > 0 else action
-        late = int(self._random.choice(LATE_FRAMES))
-        self._keys[late:] = [pressed] * (len(self._keys) - late)
-        points = float(sum(self._ale.act(CODES[key]) for key in self._keys[:DECISION_FRAMES]))
-        self._keys = self._keys[DECISION_FRAMES:] + self._keys[-1:] * DECISION_FRAMES
+        self._keys.decide(pressed, int(self._random.choice(LATE_FRAMES)))
+        points = float(sum(self._ale.act(CODES[self._keys.next()]) for _ in range(DECISION_FRAMES)))
         changed, self._decided = action != self._decided, action
         self._frame += DECISION_FRAMES
         seen = positions(self._ale.getRAM())
@@ -125,7 +124,7 @@ class Court:
                 action = CODES[int(self._random.integers(len(CODES)))]
             self._ale.act(action)
         self._seen: deque[Floats] = deque(maxlen=SEEN)
-        self._keys = [0] * (max(LATE_FRAMES) + 1)  # of the next frames
+        self._keys = LateKeys(0, max(LATE_FRAMES))
         self._decided = self._wrong = self._wrong_for = self._frame = 0
         self._ball, self._came = np.float32(0), False
         self._see(positions(self._ale.getRAM()))
