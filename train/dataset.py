@@ -20,7 +20,7 @@ from agent.policy_format import Spacing
 from agent.recording import PERSON, Meta, Recording
 
 FPS_TOLERANCE = 0.1  # rates further apart than this share make no common spacing of two frames
-LATENCY_MS = 6.0  # from a frame to the key of `play`; what comes after it, a person's key goes through as well
+LATENCY_MS = 6.0  # from a frame to the key of `play`, 99 times of 100; what comes after, a person's has too
 _CHUNK = 256  # frames prepared between two writes
 
 

@@ -111,7 +111,7 @@ class TrainOptions:
     brightness: Annotated[float, tyro.conf.arg(metavar="SHARE")] = 0.1
     """Random change of brightness and contrast, as a share of their range."""
     shift: Annotated[float, tyro.conf.arg(metavar="SHARE")] = 0.02
-    """Random move of the image in the first half of the training, as a share of its side."""
+    """Random move of the image, as a share of its side, in the epochs that begin in the first half of the training."""
     erase: Annotated[float, tyro.conf.arg(metavar="SHARE")] = 0.0
     """Share of runs that are learned with a random part of the image blotted out."""
     mirror: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=NAME")] = ()
