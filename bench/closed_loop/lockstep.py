@@ -3,8 +3,8 @@
 The game, and a policy folder made by `train` (or scripted, random, none), take turns without a window: the same
 pixels, the same `prepare`, rolling frames and network as live, on the same seeds. What is decided on a picture takes
 effect whole frames later: the game shows a picture, reads the keys, and only then makes the next but one, so at
-least one frame, and one more for each that the delay spans. Live a picture is grabbed at any time between two frames of
-the game; so is it here, by chance, or a game without chance would lose the same point twenty-one times.
+least one frame, and one more for each that the delay spans. The window makes some more frames a second than it is
+asked for, so that the grabs drift through them; so they do here.
 """
 
 import argparse
@@ -35,6 +35,11 @@ from demo.players import Player
 DELAY_MS = 7.0
 
 Decide = Callable[[Env], frozenset[str]]
+
+
+def window_fps(fps: int) -> float:
+    """What a window makes that is to make so many frames a second: pygame's clock waits for whole milliseconds."""
+    return 1000 / (1000 // fps)
 
 
 class OncePerFrame(gym.Wrapper[Any, Any, Any, Any]):
@@ -70,14 +75,15 @@ class Agent:
     def __init__(self, policy: Policy, game: Game, delay_ms: float) -> None:
         self._policy = policy
         self._zoom = game.zoom
-        self._frames_per_decision = game.fps / policy.meta.fps
-        self._delay = delay_ms * game.fps / 1000  # in frames of the game
+        fps = window_fps(game.fps)
+        self._frames_per_decision = fps / policy.meta.fps
+        self._delay = delay_ms * fps / 1000  # in frames of the game
         self._keys = [action.keys for action in policy.meta.actions.actions]
         self.begin(0)
 
     def begin(self, seed: int) -> None:
-        """For a new episode; `seed` draws when pictures are grabbed."""
-        self._rng = np.random.default_rng(seed)
+        """For a new episode; `seed` draws at which time between two frames the first picture is grabbed."""
+        self._first = np.random.default_rng(seed).random()
         meta = self._policy.meta
         self._frames = RollingFrames(meta.frames, meta.feature_size, meta.apart)
         self._under_way: list[tuple[int, frozenset[str]]] = []
@@ -87,23 +93,25 @@ class Agent:
 
     def keys(self, env: Env) -> frozenset[str]:
         """Those held in the next frame of the game."""
-        if self._frame >= self._decisions * self._frames_per_decision:
-            self._decide(shown(env, self._zoom))
+        while (grabbed := self._first + self._decisions * self._frames_per_decision) < self._frame + 1:
+            action = self._decide(shown(env, self._zoom))
+            counts_from = (
+                math.floor(grabbed + self._delay) + 1 if self._decisions else 0
+            )  # the game waits for the first
+            self._under_way.append((counts_from, self._keys[action]))
+            self._decisions += 1
         while self._under_way and self._under_way[0][0] <= self._frame:
             self._held = self._under_way.pop(0)[1]
         self._frame += 1
         return self._held
 
-    def _decide(self, image: Image) -> None:
+    def _decide(self, image: Image) -> int:
         frame = self._policy.meta.prepare(image)
         while True:
             features, probabilities = self._policy.step(frame, self._frames.features)
             self._frames.push(frame, features.copy())
             if self._frames.is_full:  # the first picture stood still long enough to fill them
-                break
-        delay = 1 + math.floor(self._delay + self._rng.random()) if self._decisions else 0
-        self._under_way.append((self._frame + delay, self._keys[int(probabilities.argmax())]))
-        self._decisions += 1
+                return int(probabilities.argmax())
 
 
 def episode(game: Game, env: Env, seed: int, keys: Decide, *, drawn: bool) -> dict[str, Any]:
