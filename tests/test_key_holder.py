@@ -21,8 +21,9 @@ UP_WITHIN_S = 0.3
 
 # What `play` does as far as the holder sees it: holds a, four times before it would expire.
 LOOP = """
-import sys, time
+import signal, sys, time
 from agent.key_holder import KeyHolder
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # of a terminal, also where these tests run under nohup
 with KeyHolder(["a", "d"], window_id=int(sys.argv[1])) as holder:
     print(holder._process.pid, flush=True)
     while True:
