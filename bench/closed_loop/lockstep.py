@@ -95,9 +95,8 @@ class Agent:
         """Those held in the next frame of the game."""
         while (grabbed := self._first + self._decisions * self._frames_per_decision) < self._frame + 1:
             action = self._decide(shown(env, self._zoom))
-            counts_from = (
-                math.floor(grabbed + self._delay) + 1 if self._decisions else 0
-            )  # the game waits for the first
+            is_first = not self._decisions  # the game waits for it
+            counts_from = self._frame if is_first else math.floor(grabbed + self._delay) + 1
             self._under_way.append((counts_from, self._keys[action]))
             self._decisions += 1
         while self._under_way and self._under_way[0][0] <= self._frame:
