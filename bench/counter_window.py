@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                     name = pygame.key.name(event.key)
                     log.write(json.dumps({"key": name, "down": down, "time_ns": time.perf_counter_ns()}) + "\n")
             screen.fill((40, 60, 40))
-            x = n * 7 % width
+            x = n * 2 % width
             pygame.draw.rect(screen, (200, 120, 40), (x, height // 2, width // 8, height // 4))
             for bit in range(BITS):
                 white = n >> (BITS - 1 - bit) & 1

@@ -17,17 +17,22 @@ KEYS = {"a": 38, "w": 25, "d": 40}
 
 @cache
 def trained_policy(place: Path) -> Path:
-    """The side of a bright bar says which key to hold. In `place`, with the `recording` that it learned from."""
+    """The bar of the counter window says which key to hold, by the third of the window that it is in.
+
+    It was really trained, on such pictures. In `place`, with the `recording` that it learned from.
+    """
     random = np.random.default_rng(0)
-    columns = np.repeat(random.permutation(np.tile([2, 15, 28], 40)), 6)
-    frames = np.zeros((len(columns), 24, 32, 1), np.uint8)
-    for frame, column in zip(frames, columns, strict=True):
-        frame[:, column - 2 : column + 3] = 200
-    keys = [{2: "a", 15: "w", 28: "d"}[int(column)] for column in columns]
-    described = meta(size=(32, 24), fps=30.0)
+    width, height, bar = 32, 24, 4
+    lefts = np.arange(960) * 0.4 % width  # as it moves in the window, a little faster
+    frames = np.full((len(lefts), height, width, 1), 53, np.uint8)  # the grays of the window
+    for frame, left in zip(frames, lefts, strict=True):
+        frame[height // 2 : height * 3 // 4, round(left) : round(left) + bar] = 135
+        frame[: height // 8] = np.repeat(random.choice([0, 255], 16), width // 16)[None, :, None]
+    keys = [tuple(KEYS)[int(left * 3 / width)] for left in lefts]
+    described = meta(size=(width, height), fps=30.0)
     write_recording(place / "recording", list(frames), keys, described=described)
     done = subprocess.run(
-        [sys.executable, "-m", "train", place / "recording", "--out", place / "policy", "--epochs", "3"],
+        [sys.executable, "-m", "train", place / "recording", "--out", place / "policy", "--epochs", "6"],
         cwd=ROOT,
         capture_output=True,
         text=True,
