@@ -18,7 +18,7 @@ from bench.closed_loop.__main__ import main, parsed
 from bench.closed_loop.game import Disturbed, Env, Opening
 from bench.closed_loop.games import GAMES
 from bench.closed_loop.lander import rescuer
-from bench.closed_loop.lockstep import Agent, OncePerFrame, episode, played, shown
+from bench.closed_loop.lockstep import IN_PLACE, Agent, InTurns, OncePerFrame, episode, played, shown
 from bench.closed_loop.measure import FULL, KEPT, QUICK, RECORD_SEED, keep, read_kept
 from bench.closed_loop.players import EachEpisode, Late, Starting, player_of
 from bench.closed_loop.results import rows_of
@@ -243,7 +243,8 @@ def test_a_disturbed_game_mostly_does_what_the_keys_say() -> None:
 def test_in_lockstep_a_decision_takes_effect_the_delay_later() -> None:
     game = GAMES["car5"]  # two frames of the game a decision
     policy, clock = Moment(game), Clock()
-    agent = Agent(policy, game, delay_ms=0)  # type: ignore[arg-type]
+    agent = InTurns(Agent(policy, game), game, delay_ms=0)  # type: ignore[arg-type]
+    agent.begin(clock, 0)  # type: ignore[arg-type]
     held = []
     for clock.steps in range(5):
         held.append(agent.keys(clock))  # type: ignore[arg-type]
@@ -269,8 +270,8 @@ def test_a_frame_is_drawn_once_however_often_it_is_looked_at() -> None:
 def test_the_delay_is_whole_frames_by_when_a_picture_was_grabbed(delay_ms: float, expected: set[int]) -> None:
     game = GAMES["car5"]  # a frame is 33 ms in the window, not 33.3: after 100 decisions grabs are two frames later
     policy, clock = Moment(game), Clock()
-    agent = Agent(policy, game, delay_ms=delay_ms)  # type: ignore[arg-type]
-    agent.begin(3)
+    agent = InTurns(Agent(policy, game), game, delay_ms=delay_ms)  # type: ignore[arg-type]
+    agent.begin(clock, 3)  # type: ignore[arg-type]
     grabbed, held = [], []
     for clock.steps in range(200):
         before = len(policy.seen)
@@ -280,6 +281,17 @@ def test_the_delay_is_whole_frames_by_when_a_picture_was_grabbed(delay_ms: float
     waits = [held.index(game.chords[step % 5], step) - step for step in grabbed[1:-2]]
     assert set(waits) == expected
     assert sum(one != other for one, other in pairwise(waits)) <= 4  # not by chance: long stretches of each
+
+
+def test_the_demonstrator_in_the_agents_place_plays_its_game_a_little_late() -> None:
+    game = GAMES["lander"]
+    itself, in_place, late = (
+        played(game, player, [2], delay_ms) for player, delay_ms in (("scripted", 0), (IN_PLACE, 0), (IN_PLACE, 400))
+    )
+    assert itself[0]["return"] > 200
+    assert in_place[0]["return"] > 200
+    assert in_place != itself
+    assert late[0]["return"] < 0
 
 
 def test_an_episode_is_the_same_again_for_its_seed() -> None:

@@ -18,12 +18,12 @@ from demo.corrector import Corrector
 FPS = 30
 DECISIONS_HZ = 15
 LEFT, MAIN, RIGHT, NONE = "a", "w", "d", ""
-LEAN_PLACE, LEAN_SPEED, LEAN_MOST = 0.47, 0.5, 0.3  # towards the middle, against the speed
-TURN_ANGLE, TURN_SPEED = 0.8, 0.29
-LIFT_SPEED, LIFT_HEIGHT, CONE = 1.09, 0.41, 0.27  # down slowly, and down only above the pad
-ANGLE_ON, ANGLE_OFF = 0.1, 0.0
-HOVER_ON, HOVER_OFF = 0.21, -0.02
-FIRST = 1.9  # the other engine takes over when its work is so much larger
+LEAN_PLACE, LEAN_SPEED, LEAN_MOST = 0.5, 0.51, 0.22  # towards the middle, against the speed
+TURN_ANGLE, TURN_SPEED = 1.3, 0.26
+LIFT_SPEED, LIFT_HEIGHT, CONE = 1.45, 0.41, 0.13  # down slowly, and down only above the pad
+ANGLE_ON, ANGLE_OFF = 0.13, 0.0
+HOVER_ON, HOVER_OFF = 0.2, 0.03
+FIRST = 1.1  # the other engine takes over when its work is so much larger
 LEANS, AWAY = 0.5, 0.6  # a lander that leans or drifts further is rescued,
 FALLS, FALLS_HIGH = 0.5, 0.2  # and one that falls faster than the one and, for each height, the other
 

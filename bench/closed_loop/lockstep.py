@@ -5,6 +5,9 @@ pixels, the same `prepare`, rolling frames and network as live, on the same seed
 effect whole frames later: the game shows a picture, reads the keys, and only then makes the next but one, so at
 least one frame, and one more for each that the delay spans. The window makes some more frames a second than it is
 asked for, so that the grabs drift through them; so they do here.
+
+`in-place` is the scripted player in the agent's place: asked for the agent's pictures, its keys as late. What it
+loses by that the agent loses too, however well it has learned.
 """
 
 import argparse
@@ -15,7 +18,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import gymnasium as gym
 import numpy as np
@@ -33,6 +36,9 @@ from demo.players import Player
 
 # Of `play` 5.3 at the 99th percentile (python -m bench.latency), and the game must read the keys.
 DELAY_MS = 7.0
+
+IN_PLACE = "in-place"
+OTHERS = (*PLAYERS, IN_PLACE)
 
 Decide = Callable[[Env], frozenset[str]]
 
@@ -69,23 +75,78 @@ def shown(env: Env, zoom: int) -> Image:
     return np.ascontiguousarray(np.concatenate([rgb[:, :, ::-1], np.full((*rgb.shape[:2], 1), 255, np.uint8)], axis=2))
 
 
-class Agent:
-    """A policy in lockstep: decides on every picture that `play` would take, each decision `delay_ms` late."""
+class Decider(Protocol):
+    """Who decides on the pictures of an `InTurns`."""
 
-    def __init__(self, policy: Policy, game: Game, delay_ms: float) -> None:
+    @property
+    def fps(self) -> float:
+        """Pictures a second."""
+
+    def begin(self, env: Env, seed: int) -> None:
+        """A new episode."""
+
+    def look(self) -> None:
+        """Before every frame of the game."""
+
+    def decide(self, env: Env) -> frozenset[str]:
+        """The keys to hold, by the picture that is there now."""
+
+
+class Agent:
+    """A policy: decides by the picture, as `play` does."""
+
+    def __init__(self, policy: Policy, game: Game) -> None:
         self._policy = policy
         self._zoom = game.zoom
-        fps = window_fps(game.fps)
-        self._frames_per_decision = fps / policy.meta.fps
-        self._delay = delay_ms * fps / 1000  # in frames of the game
+        self.fps = policy.meta.fps
         self._keys = [action.keys for action in policy.meta.actions.actions]
-        self.begin(0)
 
-    def begin(self, seed: int) -> None:
-        """For a new episode; `seed` draws at which time between two frames the first picture is grabbed."""
-        self._first = np.random.default_rng(seed).random()
+    def begin(self, env: Env, seed: int) -> None:
         meta = self._policy.meta
         self._frames = RollingFrames(meta.frames, meta.feature_size, meta.apart)
+
+    def look(self) -> None:
+        pass
+
+    def decide(self, env: Env) -> frozenset[str]:
+        frame = self._policy.meta.prepare(shown(env, self._zoom))
+        while True:
+            features, probabilities = self._policy.step(frame, self._frames.features)
+            self._frames.push(frame, features.copy())
+            if self._frames.is_full:  # the first picture stood still long enough to fill them
+                return self._keys[int(probabilities.argmax())]
+
+
+class InPlace:
+    """The demonstrator in the agent's place: what it holds when a picture is grabbed is what is decided."""
+
+    def __init__(self, game: Game) -> None:
+        self._game = game
+        self.fps = game.record_fps
+
+    def begin(self, env: Env, seed: int) -> None:
+        self._player = player_of("scripted", self._game, env.unwrapped, seed=seed)
+
+    def look(self) -> None:
+        self._held = self._player.keys(running=True)
+
+    def decide(self, env: Env) -> frozenset[str]:
+        return self._held
+
+
+class InTurns:
+    """A decider in lockstep: asked for every picture that `play` would take, each decision `delay_ms` late."""
+
+    def __init__(self, decider: Decider, game: Game, delay_ms: float) -> None:
+        self._decider = decider
+        fps = window_fps(game.fps)
+        self._frames_per_decision = fps / decider.fps
+        self._delay = delay_ms * fps / 1000  # in frames of the game
+
+    def begin(self, env: Env, seed: int) -> None:
+        """For a new episode; `seed` draws at which time between two frames the first picture is grabbed."""
+        self._decider.begin(env, seed)
+        self._first = np.random.default_rng(seed).random()
         self._under_way: list[tuple[int, frozenset[str]]] = []
         self._held = frozenset[str]()
         self._frame = 0
@@ -93,24 +154,17 @@ class Agent:
 
     def keys(self, env: Env) -> frozenset[str]:
         """Those held in the next frame of the game."""
+        self._decider.look()
         while (grabbed := self._first + self._decisions * self._frames_per_decision) < self._frame + 1:
-            action = self._decide(shown(env, self._zoom))
+            decided = self._decider.decide(env)
             is_first = not self._decisions  # the game waits for it
             counts_from = self._frame if is_first else math.floor(grabbed + self._delay) + 1
-            self._under_way.append((counts_from, self._keys[action]))
+            self._under_way.append((counts_from, decided))
             self._decisions += 1
         while self._under_way and self._under_way[0][0] <= self._frame:
             self._held = self._under_way.pop(0)[1]
         self._frame += 1
         return self._held
-
-    def _decide(self, image: Image) -> int:
-        frame = self._policy.meta.prepare(image)
-        while True:
-            features, probabilities = self._policy.step(frame, self._frames.features)
-            self._frames.push(frame, features.copy())
-            if self._frames.is_full:  # the first picture stood still long enough to fill them
-                return int(probabilities.argmax())
 
 
 def episode(game: Game, env: Env, seed: int, keys: Decide, *, drawn: bool) -> dict[str, Any]:
@@ -134,18 +188,19 @@ def episode(game: Game, env: Env, seed: int, keys: Decide, *, drawn: bool) -> di
 def played(
     game: Game, player: str, seeds: Sequence[int], delay_ms: float, max_frames: int | None = None, **how: Any
 ) -> list[dict[str, Any]]:
-    """The episodes of one player: a policy folder, or one of `PLAYERS`. `how` goes to `player_of`."""
+    """The episodes of one player: a policy folder, `IN_PLACE`, or one of `PLAYERS`. `how` goes to `player_of`."""
     env = OncePerFrame(game.make(False, max_frames or game.max_frames))
     try:
-        agent = None
+        in_turns = None
         if player not in PLAYERS:
-            agent = Agent(Policy.load(Path(player), threads=1), game, delay_ms)
+            decider = InPlace(game) if player == IN_PLACE else Agent(Policy.load(Path(player), threads=1), game)
+            in_turns = InTurns(decider, game, delay_ms)
         episodes = []
         for seed in seeds:
             decide: Decide
-            if agent is not None:
-                agent.begin(seed)
-                decide = agent.keys
+            if in_turns is not None:
+                in_turns.begin(env, seed)
+                decide = in_turns.keys
             else:
                 decide = _asking(player_of(player, game, env.unwrapped, seed=seed, **how))
             episodes.append(episode(game, env, seed, decide, drawn=game.drawn))
@@ -172,7 +227,7 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("game", metavar="GAME", help=f"one of {', '.join(GAMES)}")
-    parser.add_argument("players", nargs="+", metavar="PLAYER", help=f"a policy folder, or {', '.join(PLAYERS)}")
+    parser.add_argument("players", nargs="+", metavar="PLAYER", help=f"a policy folder, or {', '.join(OTHERS)}")
     parser.add_argument("--seeds", nargs="+", type=int, default=list(range(PLAY_SEED, PLAY_SEED + 10)), metavar="SEED")
     parser.add_argument(
         "--delay-ms", type=float, default=DELAY_MS, help=f"from the grab of a picture to the keys ({DELAY_MS:g})"
