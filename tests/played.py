@@ -23,7 +23,7 @@ def trained_policy(place: Path) -> Path:
     """
     random = np.random.default_rng(0)
     width, height, bar = 32, 24, 4
-    lefts = np.arange(960) * 0.4 % width  # as it moves in the window, a little faster
+    lefts = np.arange(960) * 0.4 % width  # as it moves in the window, twice as fast
     frames = np.full((len(lefts), height, width, 1), 53, np.uint8)  # the grays of the window
     for frame, left in zip(frames, lefts, strict=True):
         frame[height // 2 : height * 3 // 4, round(left) : round(left) + bar] = 135

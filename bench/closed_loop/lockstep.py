@@ -6,8 +6,8 @@ effect whole frames later: the game shows a picture, reads the keys, and only th
 least one frame, and one more for each that the delay spans. The window makes some more frames a second than it is
 asked for, so that the grabs drift through them; so they do here.
 
-`in-place` is the scripted player in the agent's place: asked for the agent's pictures, its keys as late. What it
-loses by that the agent loses too, however well it has learned.
+`in-place` is the scripted player in the agent's place: asked for the agent's pictures, its keys as late. An
+agent may do better: it learns what is held later than the picture (`train --label-shift-ms`).
 """
 
 import argparse
