@@ -288,10 +288,12 @@ def test_the_demonstrator_in_the_agents_place_plays_its_game_a_little_late() -> 
     itself, in_place, late = (
         played(game, player, [2], delay_ms) for player, delay_ms in (("scripted", 0), (IN_PLACE, 0), (IN_PLACE, 400))
     )
+    slow = played(game, IN_PLACE, [2], 0, reaction_s=0.4)
     assert itself[0]["return"] > 200
     assert in_place[0]["return"] > 200
     assert in_place != itself
     assert late[0]["return"] < 0
+    assert slow not in (in_place, played(game, "scripted", [2], 0, reaction_s=0.4))
 
 
 def test_an_episode_is_the_same_again_for_its_seed() -> None:

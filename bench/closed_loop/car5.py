@@ -15,14 +15,14 @@ from demo.game import CROP, ENVIRONMENT, TITLE
 
 FPS = 30
 
-LOOK_AHEAD = 25.0  # in the game's units
-ANTICIPATION_S = 0.16
-START_TURN_RAD = 0.18
-END_TURN_RAD = 0.13
-STRAIGHT_SPEED = 70.0
-TURN_SPEED = 57.0
-SHARP_RAD = 0.6  # the road turns by that within what can be seen
-ENOUGH, MORE = 3.0, 8.0  # gas below the wanted speed by the one, brake above it by the other
+LOOK_AHEAD = 24.0  # in the game's units
+ANTICIPATION_S = 0.13
+START_TURN_RAD = 0.25
+END_TURN_RAD = 0.19
+STRAIGHT_SPEED = 74.0
+TURN_SPEED = 61.0
+SHARP_RAD = 0.65  # the road turns by that within what can be seen
+ENOUGH, MORE = 2.0, 8.0  # gas below the wanted speed by the one, brake above it by the other
 TILES_AHEAD = (0, 4, 8, 12, 16)
 
 

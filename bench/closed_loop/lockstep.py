@@ -120,12 +120,13 @@ class Agent:
 class InPlace:
     """The demonstrator in the agent's place: what it holds when a picture is grabbed is what is decided."""
 
-    def __init__(self, game: Game) -> None:
+    def __init__(self, game: Game, **how: Any) -> None:
         self._game = game
+        self._how = how
         self.fps = game.record_fps
 
     def begin(self, env: Env, seed: int) -> None:
-        self._player = player_of("scripted", self._game, env.unwrapped, seed=seed)
+        self._player = player_of("scripted", self._game, env.unwrapped, seed=seed, **self._how)
 
     def look(self) -> None:
         self._held = self._player.keys(running=True)
@@ -193,7 +194,7 @@ def played(
     try:
         in_turns = None
         if player not in PLAYERS:
-            decider = InPlace(game) if player == IN_PLACE else Agent(Policy.load(Path(player), threads=1), game)
+            decider = InPlace(game, **how) if player == IN_PLACE else Agent(Policy.load(Path(player), threads=1), game)
             in_turns = InTurns(decider, game, delay_ms)
         episodes = []
         for seed in seeds:
@@ -232,7 +233,7 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--delay-ms", type=float, default=DELAY_MS, help=f"from the grab of a picture to the keys ({DELAY_MS:g})"
     )
-    parser.add_argument("--reaction-ms", type=float, default=0.0, help="of the scripted player")
+    parser.add_argument("--reaction-ms", type=float, default=0.0, help="of the scripted player, in-place too")
     parser.add_argument("--max-frames", type=int, help="cut episodes off after so many")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures into this file too")
     return parser.parse_args(argv)
@@ -245,7 +246,7 @@ def run(options: argparse.Namespace) -> int:
     rows, figures = [], []
     for player in options.players:
         begun_s = time.monotonic()
-        how = {"reaction_s": options.reaction_ms / 1000} if player == "scripted" else {}
+        how = {"reaction_s": options.reaction_ms / 1000} if player in ("scripted", IN_PLACE) else {}
         episodes = played(game, player, options.seeds, options.delay_ms, options.max_frames, **how)
         seconds = time.monotonic() - begun_s
         scores = [episode["return"] for episode in episodes]

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from agent.errors import raise_if_any, run_command, usage
+from agent.errors import TwoframeError, raise_if_any, run_command, usage
 from bench.closed_loop.pong import (
     DECISION_FRAMES,
     FPS,
@@ -310,7 +310,7 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Raises `UsageError`."""
+    """Raises `UsageError`, and `TwoframeError` if a process with courts dies."""
     problems = files_without_place(options.out)
     if not 0 < options.minutes < math.inf:
         problems.append(f"--minutes: found {options.minutes:g}, expected more than 0")
@@ -320,7 +320,12 @@ def run(options: argparse.Namespace) -> int:
     actor, critic = fresh(len(CODES), random), fresh(1, random)
     for stage in STAGES:
         print(stage, flush=True)
-        actor, critic = stage_learned(stage, stage.share * options.minutes * 60, actor, critic)
+        try:
+            actor, critic = stage_learned(stage, stage.share * options.minutes * 60, actor, critic)
+        except (EOFError, ConnectionError):
+            raise TwoframeError(
+                "courts: found one of their processes dead, expected it to play on; OUT.npz has the stages before"
+            ) from None
         kept = {
             f"{part}{n}": each.astype(np.float16)
             for n, layer in enumerate(actor)
