@@ -1,6 +1,7 @@
 """What tests share: a virtual display of their own, windows on it, the commands as a user runs them."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -13,6 +14,9 @@ from demo.display import VirtualDisplay
 
 ROOT = Path(__file__).parent.parent
 Start = Callable[..., subprocess.Popen[str]]
+
+# What a test starts gets Ctrl-C as from a terminal: a shell's background job (`make test &`) would have it ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
