@@ -12,6 +12,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from multiprocessing.connection import Connection
@@ -141,13 +142,14 @@ class Court:
 
 
 def courts(pipe: Connection, first_seed: int, stage: Stage) -> None:
-    """A process: actions in, (told, rewards, overs) out."""
+    """A process: actions in, (told, rewards, overs) out. Ends with who asks."""
     games = [Court(first_seed + n, stage) for n in range(COURTS)]
-    pipe.send(np.stack([game.told() for game in games]))
-    while (actions := pipe.recv()) is not None:
-        results = [game.step(int(action)) for game, action in zip(games, actions, strict=True)]
-        rewards, overs = (np.array(column, np.float32) for column in zip(*results, strict=True))
-        pipe.send((np.stack([game.told() for game in games]), rewards, overs))
+    with suppress(EOFError, ConnectionError):
+        pipe.send(np.stack([game.told() for game in games]))
+        while (actions := pipe.recv()) is not None:
+            results = [game.step(int(action)) for game, action in zip(games, actions, strict=True)]
+            rewards, overs = (np.array(column, np.float32) for column in zip(*results, strict=True))
+            pipe.send((np.stack([game.told() for game in games]), rewards, overs))
 
 
 @dataclass(slots=True)
@@ -324,7 +326,8 @@ def run(options: argparse.Namespace) -> int:
             actor, critic = stage_learned(stage, stage.share * options.minutes * 60, actor, critic)
         except (EOFError, ConnectionError):
             raise TwoframeError(
-                "courts: found one of their processes dead, expected it to play on; OUT.npz has the stages before"
+                "courts: found one of their processes dead, expected it to play on; "
+                f"{options.out} is as it was before this stage"
             ) from None
         kept = {
             f"{part}{n}": each.astype(np.float16)
