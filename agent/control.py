@@ -38,8 +38,9 @@ class Control:
 
     The listener's thread calls `hear`, which takes the keys from the agent at once, in the middle of a tick too; the
     loop calls the rest. With `touch`, a watched key that is pressed on a keyboard while the game has the focus gives
-    all keys to the person, until none was held or changed for a second; a key that a program presses, or of which the
-    system does not tell who did, never does. In a `shadow` run the person has them throughout.
+    all keys to the person, until none was held or changed for a second, or the hotkey gives them back; a key that a
+    program presses, or of which the system does not tell who did, never does. In a `shadow` run the person has them
+    throughout.
     """
 
     def __init__(
@@ -75,7 +76,10 @@ class Control:
         """A watched key or a hotkey changed."""
         with self._lock:
             if event.key in self._hotkeys.keys:
+                had = self._switches.taken_over
                 self._switches.hear(event, self._hotkeys)
+                if had and not self._switches.taken_over:  # given back on purpose: nothing to wait for
+                    self._touched_ns = None
             else:
                 self._follow(event)
             if not self._is_agents(event.time_ns) or self._took_ours_along(event):

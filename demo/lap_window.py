@@ -11,7 +11,7 @@ from agent.errors import TwoframeError
 from agent.signals import ending_signals
 from demo.hands import Hands, open_player_emitter
 from demo.lap_game import LapGame
-from demo.players import START_KEY, Player
+from demo.players import START_KEY, TAKEOVER_KEY, Player
 
 
 @contextmanager
@@ -50,7 +50,7 @@ def play_laps(game: LapGame, player: Player | None, *, zoom: float = 1) -> None:
 
         game.on_end = end
         if player is not None:
-            emitter = open_player_emitter((*game.controls.keys, START_KEY))
+            emitter = open_player_emitter((*game.controls.keys, START_KEY, TAKEOVER_KEY))
             hands = playing.enter_context(Hands(emitter, _window_id, pygame.key.get_focused))
             game.turn = lambda running: hands.hold(player.keys(running=running))
         stack.enter_context(ending_signals(_quit))

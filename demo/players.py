@@ -6,6 +6,7 @@ from typing import Protocol
 import numpy as np
 
 START_KEY = "enter"
+TAKEOVER_KEY = "f8"  # of `play`
 SPELL_S = (0.1, 0.6)
 
 

@@ -15,13 +15,18 @@ pytest.importorskip("ale_py", reason="pip install -e '.[bench]'")
 
 from bench.closed_loop import pong, pong_learn
 from bench.closed_loop.__main__ import main, parsed
+from bench.closed_loop.car5 import corrector
 from bench.closed_loop.game import Disturbed, Env, Opening
 from bench.closed_loop.games import GAMES
+from bench.closed_loop.gates import BOAT_Y
 from bench.closed_loop.lander import rescuer
 from bench.closed_loop.lockstep import IN_PLACE, Agent, InTurns, OncePerFrame, episode, played, shown
 from bench.closed_loop.measure import FULL, KEPT, QUICK, RECORD_SEED, keep, read_kept
 from bench.closed_loop.players import EachEpisode, Late, Starting, player_of
 from bench.closed_loop.results import rows_of
+from demo.corrector import Corrector
+from demo.driver import RoadSight
+from demo.players import TAKEOVER_KEY
 
 
 class Script:
@@ -127,6 +132,36 @@ def test_a_lander_that_falls_is_rescued_and_one_that_lands_is_left_alone() -> No
     assert landed["return"] > 200
 
 
+def test_a_car_that_leaves_the_road_is_brought_back_and_handed_over_by_hotkey() -> None:
+    game = GAMES["car5"]
+    env = OncePerFrame(game.make(False, 400))
+    held: list[frozenset[str]] = []
+    off: list[float] = []
+    try:
+        player, look = corrector(env.unwrapped, game.fps), RoadSight(env.unwrapped)
+
+        def drive(env: Env) -> frozenset[str]:
+            held.append(player.keys(running=True))
+            off.append(look().off_middle)
+            return held[-1] - {TAKEOVER_KEY} or frozenset("w")  # an agent that only gives gas
+
+        episode(game, env, 3, drive, drawn=False)
+    finally:
+        env.close()
+    presses = sum(TAKEOVER_KEY in now - before for before, now in pairwise([frozenset[str](), *held]))
+    assert presses in (2 * player.takeovers, 2 * player.takeovers - 1) and player.takeovers > 2
+    assert 6 < max(off) < 15
+    free = sum(not keys for keys in held)
+    assert len(held) / 10 < free < len(held)
+
+
+def test_a_hotkey_that_gives_back_is_pressed_without_the_keys() -> None:
+    wrong = iter([True])
+    player = Corrector(Script("dd"), goes_wrong=lambda: next(wrong), is_well=lambda: True, by_hotkey=True)
+    assert player.keys(running=True) == {"d", TAKEOVER_KEY}
+    assert player.keys(running=True) == {TAKEOVER_KEY}
+
+
 def test_pong_is_won() -> None:
     (start,) = played(GAMES["pong"], "scripted", [2], 0.0, max_frames=6000)
     (lost,) = played(GAMES["pong"], "none", [2], 0.0, max_frames=3000)
@@ -145,6 +180,26 @@ def test_every_ball_is_caught(reaction_s: float) -> None:
     (missed,) = played(GAMES["catch"], "none", [1], 0.0)
     assert game["return"] > 25 and missed["return"] < -15
     assert game["key_changes"] < 2 * game["frames"] / GAMES["catch"].fps
+
+
+@pytest.mark.parametrize("reaction_s", [0.0, 0.1])
+def test_every_gap_is_gone_through(reaction_s: float) -> None:
+    (trip,) = played(GAMES["gates"], "scripted", [1], reaction_s)
+    (drifted,) = played(GAMES["gates"], "none", [1], 0.0)
+    assert trip["return"] > 35 and drifted["return"] < 0
+    assert trip["key_changes"] < 4 * trip["frames"] / GAMES["gates"].fps
+
+
+def test_the_picture_of_the_gates_scrolls_without_a_seam() -> None:
+    env = GAMES["gates"].make(False, None)
+    env.reset(seed=1)
+    before = env.render()
+    for _ in range(10):  # the first wall is above the picture still
+        env.step(0)
+    after = env.render()
+    assert (after[40 : BOAT_Y - 10] == before[: BOAT_Y - 50]).all()
+    jumps = np.abs(np.diff(after[: BOAT_Y - 10].astype(int), axis=0)).max(axis=(1, 2))
+    assert 0 < jumps[39] <= jumps[60:].max()  # where the water begins again
 
 
 def test_without_a_ball_pongs_player_is_told_nothing_of_one() -> None:
@@ -343,7 +398,7 @@ def test_flags_of_train_pass_through_as_they_are() -> None:
 
 def test_an_unknown_game_is_said_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--games", "chess"]) == 2
-    assert "expected one of car3, car5, pong, lander, catch" in capsys.readouterr().err
+    assert "expected one of car3, car5, pong, lander, catch, gates" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("flag", "count"), [("--agent-episodes", "0"), ("--episodes", "1000")])

@@ -36,7 +36,7 @@ def open_game(start: Start, display: VirtualDisplay, tmp_path: Path) -> Open:
     return open_game
 
 
-@pytest.mark.parametrize("name", ["pong", "car5", "catch"])
+@pytest.mark.parametrize("name", ["pong", "car5", "catch", "gates"])
 def test_the_window_shows_the_pixels_of_lockstep_and_moves(name: str, open_game: Open, display: VirtualDisplay) -> None:
     game = GAMES[name]
     open_game(name, "--seeds", 5)

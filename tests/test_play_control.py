@@ -62,6 +62,28 @@ def test_the_agent_is_back_when_no_key_was_held_or_changed_for_a_second() -> Non
     assert not seat.is_persons
 
 
+def test_who_gives_back_by_hotkey_is_not_waited_for() -> None:
+    seat = Seat()
+    seat.key("f8", down=True)
+    seat.key("d", down=True)
+    seat.key("d", down=False)
+    seat.key("f8", down=False)
+    seat.after(MS)
+    seat.key("f8", down=True)
+    assert not seat.is_persons
+    assert seat.who == AGENT
+    seat.control.hold({"a"})
+    assert seat.held.keys == {"a"}
+
+
+def test_who_gives_back_by_hotkey_but_holds_a_key_has_them_still() -> None:
+    seat = Seat()
+    seat.key("f8", down=True)
+    seat.key("d", down=True)
+    seat.key("f8", down=True)
+    assert seat.is_persons
+
+
 @pytest.mark.parametrize("injected", [True, None])
 def test_a_key_that_no_keyboard_is_known_to_have_pressed_takes_nothing_over(injected: bool | None) -> None:
     seat = Seat()

@@ -9,6 +9,7 @@ from typing import Any
 import gymnasium as gym
 
 from bench.closed_loop.game import Disturbed, Env, Game
+from demo.corrector import Corrector, Limits, road_corrector
 from demo.cruise import STEP_S, DrawnOnce
 from demo.driver import DECISIONS_HZ, RoadSight
 from demo.game import CROP, ENVIRONMENT, TITLE
@@ -24,6 +25,9 @@ TURN_SPEED = 61.0
 SHARP_RAD = 0.65  # the road turns by that within what can be seen
 ENOUGH, MORE = 2.0, 8.0  # gas below the wanted speed by the one, brake above it by the other
 TILES_AHEAD = (0, 4, 8, 12, 16)
+
+# Bends are cut by up to the edge, and a car that goes well again is let go in a bend, too: there are few straights.
+CORRECTED = Limits(take_over=6.0, take_over_rad=1.2, give_back=3.0, give_back_rad=0.35, straight_rad=0.9)
 
 
 class Driver:
@@ -63,6 +67,10 @@ class Driver:
             self._pedal = 0
 
 
+def corrector(racing: Any, fps: float) -> Corrector:
+    return road_corrector(Driver(racing, fps, 0.0), RoadSight(racing, LOOK_AHEAD), CORRECTED, by_hotkey=True)
+
+
 def make(disturbed: bool, max_frames: int | None) -> Env:
     racing = gym.make(
         ENVIRONMENT, render_mode="rgb_array", continuous=False, max_episode_steps=max_frames, disable_env_checker=True
@@ -86,4 +94,5 @@ GAME = Game(
     score="1000 for the whole track less 0.1 a frame",
     bar=850.0,
     max_frames=1000,
+    corrector=corrector,
 )
