@@ -41,18 +41,24 @@ class Corrector:
         self.takeovers = 0
 
     def keys(self, *, running: bool) -> frozenset[str]:
-        plays = running and (not self._is_well() if self._plays else self._goes_wrong())
-        if plays != self._plays:
-            self._plays = plays
-            self.takeovers += plays
-            self._hotkey_ticks = HOTKEY_TICKS if self._by_hotkey else 0
+        self._play(running and (not self._is_well() if self._plays else self._goes_wrong()))
         if running:  # asked always: its view of the game must go on
             wanted = self._player.keys(running=True)
-        keys = wanted if plays else frozenset[str]()  # the agent, or Return, starts the game
+        keys = wanted if self._plays else frozenset[str]()  # the agent, or Return, starts the game
         if self._hotkey_ticks:
             self._hotkey_ticks -= 1
             keys |= {TAKEOVER_KEY}
         return keys
+
+    def next(self) -> None:
+        """The episode is over: the agent begins the next one."""
+        self._play(False)
+
+    def _play(self, plays: bool) -> None:
+        if plays != self._plays:
+            self._plays = plays
+            self.takeovers += plays
+            self._hotkey_ticks = HOTKEY_TICKS if self._by_hotkey else 0
 
 
 def driver_corrector(racing: Any, fps: float) -> Corrector:

@@ -162,6 +162,14 @@ def test_a_hotkey_that_gives_back_is_pressed_without_the_keys() -> None:
     assert player.keys(running=True) == {TAKEOVER_KEY}
 
 
+def test_who_has_the_keys_when_an_episode_ends_gives_them_back_by_hotkey() -> None:
+    wrong = iter([True, False])
+    player = Corrector(Script("ddd"), goes_wrong=lambda: next(wrong), is_well=lambda: False, by_hotkey=True)
+    assert player.keys(running=True) == {"d", TAKEOVER_KEY}
+    player.next()
+    assert player.keys(running=True) == {TAKEOVER_KEY}
+
+
 def test_pong_is_won() -> None:
     (start,) = played(GAMES["pong"], "scripted", [2], 0.0, max_frames=6000)
     (lost,) = played(GAMES["pong"], "none", [2], 0.0, max_frames=3000)

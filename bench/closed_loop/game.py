@@ -8,6 +8,7 @@ import gymnasium as gym
 import numpy as np
 
 from agent.actions import ActionSet
+from demo.corrector import Corrector
 from demo.lap_game import Controls
 from demo.players import Player
 
@@ -53,7 +54,7 @@ class Game:
     """Whether it changes by being drawn, so that it must be drawn in every frame without a window, too."""
     episodes: int = 10
     """Of every player."""
-    corrector: Callable[[Any, float], Player] | None = None
+    corrector: Callable[[Any, float], Corrector] | None = None
     """`corrector(env, fps)` takes over from an agent where it goes wrong, and gives back; None without such."""
 
     @property

@@ -15,7 +15,8 @@ import tyro
 
 from agent.errors import TwoframeError, UsageError, run_command
 from bench.closed_loop.games import GAMES, game_named
-from bench.closed_loop.players import Driver, EachEpisode, player_of
+from bench.closed_loop.players import Driver, EachEpisode, corrector_of, player_of
+from demo.corrector import Corrector
 from demo.lap_game import LapGame
 from demo.lap_window import open_display, play_laps
 from demo.laps import Lap
@@ -89,8 +90,10 @@ def run(options: PlayOptions) -> int:
         raise UsageError("--episodes, --max-frames: found less than 1, expected at least 1")
     with open_display(game.title):
         env = game.make(options.disturb, options.max_frames or game.max_frames)
-        player = None
-        if options.driver != "person":
+        player: Corrector | EachEpisode | None = None
+        if options.driver == "corrector":
+            player = corrector_of(game, env.unwrapped)
+        elif options.driver != "person":
             reaction_s = options.reaction_ms / 1000
             player = EachEpisode(
                 lambda seed: player_of(options.driver, game, env.unwrapped, reaction_s=reaction_s, seed=seed), seeds

@@ -8,6 +8,7 @@ import numpy as np
 
 from agent.errors import UsageError
 from bench.closed_loop.game import ENTROPY, Game
+from demo.corrector import Corrector
 from demo.players import START_KEY, Nobody, Player, RandomPlayer
 
 PLAYERS = ("scripted", "random", "none")
@@ -69,18 +70,19 @@ class Starting:
         return self._player.keys(running=True) if running else frozenset({START_KEY})
 
 
-def player_of(driver: str, game: Game, unwrapped: Any, *, reaction_s: float = 0.0, seed: int = 0) -> Player:
-    """One of `PLAYERS`, or the game's corrector, for the episode of `seed`; `unwrapped` is the bare environment.
+def corrector_of(game: Game, unwrapped: Any) -> Corrector:
+    """For all episodes: who took the keys at the end of one must give them back. Raises `UsageError` for a game without
+    a corrector."""
+    if game.corrector is None:
+        raise UsageError(f"--driver: found corrector for {game.name}, expected one that this game has")
+    return game.corrector(unwrapped, game.fps)
 
-    Raises `UsageError` for a game without a corrector.
-    """
+
+def player_of(driver: str, game: Game, unwrapped: Any, *, reaction_s: float = 0.0, seed: int = 0) -> Player:
+    """One of `PLAYERS` for the episode of `seed`; `unwrapped` is the bare environment."""
     if driver == "scripted":
         player = game.demonstrator(unwrapped, game.fps, reaction_s)
         return Starting(Late(player, game.fps, reaction_s, seed) if reaction_s else player)
-    if driver == "corrector":
-        if game.corrector is None:
-            raise UsageError(f"--driver: found corrector for {game.name}, expected one that this game has")
-        return game.corrector(unwrapped, game.fps)
     if driver == "random":
         return Starting(RandomPlayer(game.chords, seed=seed, fps=game.fps))
     return Nobody()
