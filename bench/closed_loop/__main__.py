@@ -23,7 +23,7 @@ from agent.errors import TwoframeError, raise_if_any, run_command, usage
 from agent.json_files import write_json
 from bench.closed_loop.game import Game
 from bench.closed_loop.games import GAMES, game_named
-from bench.closed_loop.measure import DISPLAY, FULL, QUICK, Disturb, Workshop, episodes_beyond
+from bench.closed_loop.measure import DISPLAY, FULL, QUICK, WRONG_KEYS, Disturb, Workshop, episodes_beyond
 from bench.closed_loop.players import PLAYERS
 from bench.closed_loop.results import Row, plot, rows_of
 from bench.table import Bench, files_without_place, show
@@ -53,6 +53,7 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
         default="collect",
         help="who disturbs the demonstrator: collect --disturb (as it comes), the game itself, or none",
     )
+    parser.add_argument("--wrong-keys", type=float, default=WRONG_KEYS, metavar="N", help="a minute, by collect (30)")
     parser.add_argument("--minutes", type=float, metavar="M", help="of play to record; without it those of the game")
     parser.add_argument("--episodes", type=int, metavar="N", help="of every player; without it those of the game")
     parser.add_argument(
@@ -82,7 +83,14 @@ def run(options: argparse.Namespace) -> int:
     rows: list[Row] = []
     begun_s = time.monotonic()
     with VirtualDisplay(DISPLAY) as display:
-        workshop = Workshop(out, display, scale, reaction_ms=options.reaction_ms, disturb=options.disturb)
+        workshop = Workshop(
+            out,
+            display,
+            scale,
+            reaction_ms=options.reaction_ms,
+            disturb=options.disturb,
+            wrong_keys=options.wrong_keys,
+        )
         for game in games:
             variants = [] if options.players_only else options.train or [""]
             rows += measure(game, workshop, variants, agent_episodes=options.agent_episodes)
@@ -90,6 +98,7 @@ def run(options: argparse.Namespace) -> int:
         "quick": options.quick,
         "reaction_ms": options.reaction_ms,
         "disturb": options.disturb,
+        "wrong_keys": options.wrong_keys,
         "seeds": {game.name: list(scale.seeds(game)) for game in games},
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
         "minutes": (time.monotonic() - begun_s) / 60,

@@ -19,7 +19,7 @@ from demo.display import VirtualDisplay
 
 PLAY_SEED, RECORD_SEED, CORRECT_SEED = 1, 1000, 2000  # what is played is never what was recorded
 DISPLAY = (1280, 800)
-DISTURB = 60  # times a minute that `collect` presses something wrong
+WRONG_KEYS = 30.0  # times a minute that `collect` presses something wrong: what README tells people
 SLOWEST = 1.5  # a game may take so much longer than its frames say
 KEPT = "kept.json"  # beside what a command made: how, and in which time; written last
 
@@ -66,13 +66,14 @@ class Workshop:
         *,
         reaction_ms: float = 0.0,
         disturb: Disturb = "collect",
+        wrong_keys: float = WRONG_KEYS,
     ) -> None:
         self._out = out
         self._display = display
         self._scale = scale
         self._reaction = ("--reaction-ms", f"{reaction_ms:g}") if reaction_ms else ()
         self._game_disturb = ("--disturb",) if disturb == "game" else ()
-        self._collect_disturb = ("--disturb", DISTURB) if disturb == "collect" else ()
+        self._collect_disturb = ("--disturb", f"{wrong_keys:g}") if disturb == "collect" else ()
 
     def recording(self, game: Game) -> tuple[Path, dict[str, Any]]:
         """The demonstrator's play, and what is kept of it: flags, seconds, the game's episodes."""

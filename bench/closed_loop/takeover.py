@@ -18,7 +18,7 @@ import numpy as np
 from agent.errors import TwoframeError, UsageError, raise_if_any, run_command, usage
 from agent.recording import PERSON, Recording
 from bench.closed_loop.games import GAMES, game_named
-from bench.closed_loop.measure import DISPLAY, QUICK, Scale, Workshop, episodes_beyond
+from bench.closed_loop.measure import DISPLAY, QUICK, WRONG_KEYS, Scale, Workshop, episodes_beyond
 from bench.table import Bench, files_without_place, show
 from demo.display import VirtualDisplay
 
@@ -44,6 +44,7 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--game", default="car3", metavar="NAME", help=f"one of {', '.join(corrected)}")
     parser.add_argument("--out", type=Path, default=Path("bench/out/takeover"), metavar="FOLDER")
     parser.add_argument("--minutes", type=float, default=1.0, metavar="M", help="of play for the weak agent (1)")
+    parser.add_argument("--wrong-keys", type=float, default=WRONG_KEYS, metavar="N", help="a minute, by collect (30)")
     parser.add_argument("--correct-s", type=float, default=MOST_CORRECTED_S, metavar="S", help="of the rollout (120)")
     parser.add_argument("--train", default="", metavar='="FLAGS"', help="of both trainings")
     parser.add_argument("--episodes", type=int, metavar="N", help="without it those of the game")
@@ -62,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
     out: Path = options.out.resolve() / ("quick" if options.quick else "full")
     out.mkdir(parents=True, exist_ok=True)
     with VirtualDisplay(DISPLAY) as display:
-        workshop = Workshop(out, display, scale)
+        workshop = Workshop(out, display, scale, wrong_keys=options.wrong_keys)
         demonstrator = workshop.rollout(game, "scripted")
         recording, _ = workshop.recording(game)
         weak, _ = workshop.policy(game, [recording], options.train)
