@@ -88,5 +88,12 @@ class ScriptedDriver:
 
     def _decide(self, sight: Sight) -> None:
         off_rad = sight.bearing_rad - sight.turning_rad_s * self._anticipation_s
-        if self._side * off_rad < END_TURN_RAD:  # always so when going straight
-            self._side = 0 if abs(off_rad) < START_TURN_RAD else int(math.copysign(1, off_rad))
+        self._side = side_held(self._side, off_rad, START_TURN_RAD, END_TURN_RAD)
+
+
+def side_held(side: int, off: float, start: float, end: float) -> int:
+    """Which side to steer to next, -1, 0 or 1, when it was `side` and the goal is `off`, positive to the right: steers
+    for what is `start` or more away, until it is nearer than `end`."""
+    if side * off >= end:  # never so when going straight
+        return side
+    return 0 if abs(off) < start else int(math.copysign(1, off))

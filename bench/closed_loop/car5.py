@@ -11,7 +11,7 @@ import gymnasium as gym
 from bench.closed_loop.game import Disturbed, Env, Game
 from demo.corrector import Corrector, Limits, road_corrector
 from demo.cruise import STEP_S, DrawnOnce
-from demo.driver import DECISIONS_HZ, RoadSight
+from demo.driver import DECISIONS_HZ, RoadSight, side_held
 from demo.game import CROP, ENVIRONMENT, TITLE
 
 FPS = 30
@@ -55,8 +55,7 @@ class Driver:
     def _steer(self) -> None:
         sight = self._look()
         off_rad = sight.bearing_rad - sight.turning_rad_s * self._anticipation_s
-        if self._side * off_rad < END_TURN_RAD:  # always so when going straight
-            self._side = 0 if abs(off_rad) < START_TURN_RAD else int(math.copysign(1, off_rad))
+        self._side = side_held(self._side, off_rad, START_TURN_RAD, END_TURN_RAD)
 
     def _keep_speed(self) -> None:
         speed = self._racing.car.hull.linearVelocity.length

@@ -13,7 +13,7 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from bench.closed_loop.game import Disturbed, Env, Game
+from bench.closed_loop.game import Env, Game, as_told
 
 FPS = 60
 WIDTH, HEIGHT = 320, 240
@@ -109,9 +109,7 @@ class Catcher:
 
 
 def make(disturbed: bool, max_frames: int | None) -> Env:
-    env: Env = Catch()
-    env = Disturbed(env, calm=(60, 240), spell=(4, 12)) if disturbed else env
-    return gym.wrappers.TimeLimit(env, max_frames) if max_frames else env
+    return as_told(Catch(), disturbed, max_frames, calm=(60, 240), spell=(4, 12))
 
 
 GAME = Game(

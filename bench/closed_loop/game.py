@@ -124,3 +124,9 @@ class Disturbed(gym.Wrapper[Any, Any, Any, Any]):
         self._random = np.random.default_rng((ENTROPY, seed, 1))
         self._other = None
         self._left = int(self._random.integers(*self._calm))
+
+
+def as_told(env: Env, disturbed: bool, max_frames: int | None, *, calm: tuple[int, int], spell: tuple[int, int]) -> Env:
+    """A game of our own as `Game.make` gives it."""
+    env = Disturbed(env, calm=calm, spell=spell) if disturbed else env
+    return gym.wrappers.TimeLimit(env, max_frames) if max_frames else env

@@ -4,7 +4,6 @@ A game of our own, for what the others of the bench do not have: all of the pict
 decisions a second, and a boat that glides on for a while, so that how fast it goes counts and no one frame shows it.
 """
 
-import math
 from typing import Any
 
 import cv2
@@ -12,7 +11,8 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from bench.closed_loop.game import Disturbed, Env, Game
+from bench.closed_loop.game import Env, Game, as_told
+from demo.driver import side_held
 
 FPS = 30
 WIDTH, HEIGHT = 320, 240
@@ -106,15 +106,12 @@ class Steersman:
         gates = self._gates
         if gates.passed < GATES:
             off = gates.gaps[gates.passed] - gates.x - gates.speed * self._ahead_frames
-            if self._side * off < END:  # always so when gliding
-                self._side = 0 if abs(off) < START else int(math.copysign(1, off))
+            self._side = side_held(self._side, off, START, END)
         return frozenset({-1: "a", 0: "", 1: "d"}[self._side])
 
 
 def make(disturbed: bool, max_frames: int | None) -> Env:
-    env: Env = Gates()
-    env = Disturbed(env, calm=(30, 120), spell=(4, 12)) if disturbed else env
-    return gym.wrappers.TimeLimit(env, max_frames) if max_frames else env
+    return as_told(Gates(), disturbed, max_frames, calm=(30, 120), spell=(4, 12))
 
 
 GAME = Game(
