@@ -15,7 +15,7 @@ import tyro
 from rich.console import Console
 
 from agent.actions import ActionSet
-from agent.errors import TwoframeError, UsageError, run_command, usage
+from agent.errors import TwoframeError, UsageError, raise_if_any, run_command, usage
 from agent.frames import Box, Color, FrameSpec, parse_size
 from agent.journal import Journal
 from agent.key_log import KeyLog
@@ -30,7 +30,7 @@ from agent.signals import ending_signals
 from agent.switches import Switches
 from agent.versions import versions
 from agent.window import Target
-from collect.disturbance import Disturbance
+from collect.disturbance import Disturbance, rate_beyond
 from collect.recorder import Progress, Recorder
 from collect.summary import disturbance_lines, live_text, receipt, summary
 
@@ -42,8 +42,6 @@ Start the game, then type for instance
 
 and play. F9 pauses and goes on, F10 or Ctrl-C ends. Recording also pauses while the game's window does not
 have the focus. Only the keys named with --keys are ever stored."""
-
-MAX_DISTURB = 60  # times a minute
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +102,7 @@ class Plan:
             check_rate(options.fps)
             if options.countdown_s < 0 or (options.duration_s is not None and options.duration_s <= 0):
                 raise UsageError("--duration-s, --countdown-s: found a negative time, expected seconds")
-            if not 0 <= options.disturb <= MAX_DISTURB:
-                raise UsageError(f"--disturb: found {options.disturb:g}, expected 0 to {MAX_DISTURB} times a minute")
+            raise_if_any(rate_beyond("--disturb", options.disturb))
             if options.disturb and options.region:
                 raise UsageError(
                     "--disturb: found --region, expected --window: keys go only to a window that is watched"

@@ -11,8 +11,16 @@ from agent.actions import ActionSet
 from agent.control import Holder
 from agent.keys import KeyEvent
 
+MOST_PER_MINUTE = 60
 HOLD_S = (0.2, 0.6)  # how long a wrong action is pressed
 ECHO_NS = 500_000_000  # our own release is heard long before
+
+
+def rate_beyond(flag: str, per_minute: float) -> list[str]:
+    """What is wrong with the rate that `flag` gives."""
+    if 0 <= per_minute <= MOST_PER_MINUTE:
+        return []
+    return [f"{flag}: found {per_minute:g}, expected 0 to {MOST_PER_MINUTE} times a minute"]
 
 
 class Disturbance:

@@ -2,6 +2,7 @@
 
 import statistics
 from collections import Counter
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 
 pytest.importorskip("ale_py", reason="pip install -e '.[bench]'")
 
-from bench.closed_loop import pong, pong_learn
+from bench.closed_loop import pong, pong_learn, takeover
 from bench.closed_loop.__main__ import main, parsed
 from bench.closed_loop.car5 import corrector
 from bench.closed_loop.game import Disturbed, Env, Opening
@@ -415,3 +416,12 @@ def test_episodes_that_would_be_recorded_ones_are_refused(
 ) -> None:
     assert main([flag, count]) == 2
     assert f"{flag}: found {count}, expected 1 to 999" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [main, takeover.main])
+@pytest.mark.parametrize("rate", ["100", "nan"])
+def test_a_rate_that_collect_would_refuse_is_said_before_anything_is_played(
+    command: Callable[[list[str]], int], rate: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(["--wrong-keys", rate]) == 2
+    assert f"--wrong-keys: found {rate}, expected 0 to 60 times a minute" in capsys.readouterr().err

@@ -27,6 +27,7 @@ from bench.closed_loop.measure import DISPLAY, FULL, QUICK, WRONG_KEYS, Disturb,
 from bench.closed_loop.players import PLAYERS
 from bench.closed_loop.results import Row, plot, rows_of
 from bench.table import Bench, files_without_place, show
+from collect.disturbance import rate_beyond
 from demo.display import VirtualDisplay
 
 
@@ -53,7 +54,9 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
         default="collect",
         help="who disturbs the demonstrator: collect --disturb (as it comes), the game itself, or none",
     )
-    parser.add_argument("--wrong-keys", type=float, default=WRONG_KEYS, metavar="N", help="a minute, by collect (30)")
+    parser.add_argument(
+        "--wrong-keys", type=float, default=WRONG_KEYS, metavar="N", help=f"a minute, by collect ({WRONG_KEYS:g})"
+    )
     parser.add_argument("--minutes", type=float, metavar="M", help="of play to record; without it those of the game")
     parser.add_argument("--episodes", type=int, metavar="N", help="of every player; without it those of the game")
     parser.add_argument(
@@ -70,6 +73,7 @@ def run(options: argparse.Namespace) -> int:
         raise_if_any(
             [
                 *episodes_beyond({"--episodes": options.episodes, "--agent-episodes": options.agent_episodes}),
+                *rate_beyond("--wrong-keys", options.wrong_keys),
                 *files_without_place(options.json),
             ]
         )

@@ -20,6 +20,7 @@ from agent.recording import PERSON, Recording
 from bench.closed_loop.games import GAMES, game_named
 from bench.closed_loop.measure import DISPLAY, QUICK, WRONG_KEYS, Scale, Workshop, episodes_beyond
 from bench.table import Bench, files_without_place, show
+from collect.disturbance import rate_beyond
 from demo.display import VirtualDisplay
 
 MOST_CORRECTED_S = 120.0
@@ -44,7 +45,9 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--game", default="car3", metavar="NAME", help=f"one of {', '.join(corrected)}")
     parser.add_argument("--out", type=Path, default=Path("bench/out/takeover"), metavar="FOLDER")
     parser.add_argument("--minutes", type=float, default=1.0, metavar="M", help="of play for the weak agent (1)")
-    parser.add_argument("--wrong-keys", type=float, default=WRONG_KEYS, metavar="N", help="a minute, by collect (30)")
+    parser.add_argument(
+        "--wrong-keys", type=float, default=WRONG_KEYS, metavar="N", help=f"a minute, by collect ({WRONG_KEYS:g})"
+    )
     parser.add_argument("--correct-s", type=float, default=MOST_CORRECTED_S, metavar="S", help="of the rollout (120)")
     parser.add_argument("--train", default="", metavar='="FLAGS"', help="of both trainings")
     parser.add_argument("--episodes", type=int, metavar="N", help="without it those of the game")
@@ -57,7 +60,13 @@ def run(options: argparse.Namespace) -> int:
     if game.corrector is None:
         raise UsageError(f"--game: found {game.name}, expected one with a corrector; see --help")
     with usage():
-        raise_if_any([*episodes_beyond({"--episodes": options.episodes}), *files_without_place(options.json)])
+        raise_if_any(
+            [
+                *episodes_beyond({"--episodes": options.episodes}),
+                *rate_beyond("--wrong-keys", options.wrong_keys),
+                *files_without_place(options.json),
+            ]
+        )
     scale = QUICK if options.quick else Scale(options.episodes, 60 * options.minutes)
     correct_s = 20.0 if options.quick else options.correct_s
     out: Path = options.out.resolve() / ("quick" if options.quick else "full")
