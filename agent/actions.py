@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from agent.arrays import Bools, Ints
 from agent.errors import TwoframeError, raise_if_any
 from agent.keys import key as named_key
 
@@ -92,7 +92,7 @@ class ActionSet:
         keys = self.keys
         return int(self.actions_of(np.array([[key in held for key in keys]], dtype=np.bool_), keys)[0])
 
-    def actions_of(self, held: npt.NDArray[np.bool_], keys: Sequence[str]) -> npt.NDArray[np.int64]:
+    def actions_of(self, held: Bools, keys: Sequence[str]) -> Ints:
         """The action at each instant: `held` (T, K) bool over `keys` gives (T,) int64 in 0..A-1.
 
         The largest chord that is wholly held wins, ties go to the earlier action; if none is held, the

@@ -10,13 +10,13 @@ from typing import Any, Literal, cast
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from agent.arrays import Array, Floats, Levels
 from agent.errors import TwoframeError, raise_if_any
 
 Color = Literal["gray", "rgb"]
 Interpolation = Literal["area", "linear", "nearest"]
-Image = npt.NDArray[np.uint8]
+Image = Levels
 
 MAX_SIDE = 4096
 _INTERPOLATION = {"area": cv2.INTER_AREA, "linear": cv2.INTER_LINEAR, "nearest": cv2.INTER_NEAREST}
@@ -176,7 +176,7 @@ def prepare(image: Image, spec: FrameSpec) -> Image:
     return result.copy() if np.shares_memory(result, image) else result
 
 
-def _resized(image: npt.NDArray[Any], spec: FrameSpec) -> npt.NDArray[Any]:
+def _resized(image: Array, spec: FrameSpec) -> Array:
     if image.shape[:2] == (spec.height, spec.width):
         return image
     return cv2.resize(image, (spec.width, spec.height), interpolation=_INTERPOLATION[spec.interpolation])
@@ -206,7 +206,7 @@ class RollingFrames:
         self.newest: Image | None = None
 
     @property
-    def features(self) -> npt.NDArray[np.float32]:
+    def features(self) -> Floats:
         """(1, N-1, D) float32: features of the window's frames before the one being decided on."""
         return self._earlier[:, :: self._apart][:, : self._size - 1]
 
@@ -215,7 +215,7 @@ class RollingFrames:
         """Whether the frames pushed so far make a window together with the newest."""
         return self._seen > (self._size - 1) * self._apart
 
-    def push(self, frame: Image, features: npt.NDArray[np.float32]) -> None:
+    def push(self, frame: Image, features: Floats) -> None:
         """Take `frame` with its features (1, D) in; the oldest one leaves."""
         self.newest = frame
         self._earlier[:, :-1] = self._earlier[:, 1:]

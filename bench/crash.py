@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from agent.recording import Recording
-from bench.counter_window import read_counter
+from agent.recording.reader import Recording
 from bench.table import Bench, bench_options, show
-from demo.display import VirtualDisplay
+from games.window.counter import read_counter
+from games.window.display import VirtualDisplay
 
 FPS = 60
 
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         place = Path(folder)
         log = place / "log"
         window = subprocess.Popen(
-            [sys.executable, "-m", "bench.counter_window", str(log), "--size", "640x360", "--fps", str(FPS)],
+            [sys.executable, "-m", "games.window.counter", str(log), "--size", "640x360", "--fps", str(FPS)],
             env=display.env,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

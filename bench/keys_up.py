@@ -22,14 +22,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from agent.check.probe_window import ProbeWindow, WindowKey
 from agent.frames import Box
 from agent.keys import key
-from agent.probe_window import ProbeWindow, WindowKey
-from agent.window import GameWindow
+from agent.screen.window import GameWindow
 from bench.live import counter_window, end, make_policy, own_display, start, wait_until
 from bench.table import Bench, bench_options, show
-from demo.display import VirtualDisplay
-from demo.xvfb_keyboard import XvfbKeyboard
+from games.window.display import VirtualDisplay
+from games.window.xvfb_keyboard import XvfbKeyboard
 
 UP_WITHIN_S = 0.3
 WATCHED_S = 0.5
@@ -47,7 +47,7 @@ class Faulty:
 
     @staticmethod
     def play(argv: list[str]) -> int:
-        from agent.cli import main as play
+        from agent.play.cli import main as play
 
         def fail(number: int, _frame: object) -> None:
             raise RuntimeError(FAULT)

@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
+from agent.check.probe_window import ProbeWindow, WindowKey
 from agent.frames import Box
-from agent.probe_window import ProbeWindow, WindowKey
 from bench.live import end, finished, make_policy, own_display, spread, start
 from bench.table import Bench, bench_options, show
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from demo.display import VirtualDisplay
+from agent.arrays import Array
+from games.window.display import VirtualDisplay
 
 ROOT = Path(__file__).resolve().parent.parent
 DECISION = ("action", "begun", "grabbed", "prepared", "decided", "held")  # columns of a trace; all but the first in ns
@@ -59,9 +59,9 @@ def end(process: subprocess.Popen[str]) -> None:
 
 @contextmanager
 def counter_window(log: Path, size: str = "1280x720", fps: float = 60) -> Iterator[subprocess.Popen[str]]:
-    """`bench.counter_window`, open."""
+    """`games.window.counter`, open."""
     log.unlink(missing_ok=True)
-    window = start("bench.counter_window", log, "--size", size, "--fps", fps, stdout=subprocess.DEVNULL)
+    window = start("games.window.counter", log, "--size", size, "--fps", fps, stdout=subprocess.DEVNULL)
     try:
         wait_until(lambda: log.exists() and log.stat().st_size > 200, "the window")
         yield window
@@ -106,8 +106,8 @@ def traced_play(path: Path, rows: int, argv: list[str]) -> int:
 
     Writes the decisions into `path` and the ticks beside it, see `ticks_of`.
     """
-    from agent.cli import main as play
-    from agent.live_loop import Pacer, Rollout
+    from agent.play.cli import main as play
+    from agent.play.live_loop import Pacer, Rollout
 
     decisions, ticks = Trace(rows), Trace(rows, TICK)
     decided, wait = Rollout.decided, Pacer.wait
@@ -136,7 +136,7 @@ def ticks_of(path: Path) -> Path:
     return path.with_suffix(".ticks.npy")
 
 
-def spread(values: npt.NDArray[Any], *percentiles: float) -> list[float]:
+def spread(values: Array, *percentiles: float) -> list[float]:
     return [float(value) for value in np.percentile(values, percentiles)]
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from agent.frames import Box
 from agent.pacing import Pacer
-from agent.policy_format import MODEL_FILE, read_policy_meta
+from agent.policy.format import MODEL_FILE, read_policy_meta
 from bench.live import Trace
 
 FPS = 60
@@ -63,13 +63,13 @@ def tuned(trace: Trace, policy: Path, box: Box, seconds: float) -> None:
     import keras
     import tensorflow as tf
 
-    from agent.key_holder import KeyHolder
-    from agent.screen import Screen
+    from agent.keyboard.key_holder import KeyHolder
+    from agent.screen.grab import Screen
 
     meta = read_policy_meta(policy)
     model = keras.models.load_model(policy / MODEL_FILE)
     decide = tf.function(lambda window: model(window, training=False))
-    frames = np.zeros((1, meta.frames, *meta.frame.shape), np.uint8)
+    frames = np.zeros((1, meta.frames_per_window, *meta.frame.shape), np.uint8)
     with Screen() as screen, KeyHolder(meta.actions.keys, window_id=None) as holder:
 
         def tick() -> None:

@@ -1,7 +1,7 @@
 """A policy that decides by brightness: `python -m bench.policies OUT [--encoder alexnet] [--fps 60] [--window TITLE]`.
 
 The network is the one that `train` builds, int8 like its exports, but nothing is learned: the last layer alone is
-solved for, so that the first action is chosen where the newest frame has the darker grey of `agent.probe_window`,
+solved for, so that the first action is chosen where the newest frame has the darker grey of `agent.check.probe_window`,
 and the last where it has the brighter one. With `--always` it decides for the middle one whatever it sees. For
 benches: only how long a decision takes, and that it can be foretold, matters.
 """
@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from agent.actions import ActionSet
+from agent.check.probe_window_process import GREYS
 from agent.frames import Box, FrameSpec, RollingFrames, parse_size
 from agent.json_files import write_json
-from agent.policy import Policy
-from agent.policy_format import MODEL_FILE, SETTINGS_FILE, STEP_FILE, PolicyMeta, Spacing, file_digest, packed_patterns
-from agent.probe_window_process import GREYS
+from agent.policy.format import MODEL_FILE, SETTINGS_FILE, STEP_FILE, PolicyMeta, Spacing, file_digest, packed_patterns
+from agent.policy.step import Policy
 from agent.quiet import kept_back
 
 FRAMES = 2
@@ -69,7 +69,7 @@ def write_policy(options: argparse.Namespace) -> None:
         actions=actions,
         fps=options.fps,
         spacing=Spacing(period_ns, period_ns, period_ns),
-        frames=FRAMES,
+        frames_per_window=FRAMES,
         feature_size=network.feature_size,
         apart=1,
         label_shift_ms=0.0,

@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from agent.recording import Recording
+from agent.recording.reader import Recording
 from bench.table import Bench, bench_options, show
-from demo.display import VirtualDisplay
+from games.window.display import VirtualDisplay
 
 WINDOW = "1280x720"
 
@@ -126,7 +126,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with VirtualDisplay((1400, 800)) as display, tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         window = subprocess.Popen(
-            [sys.executable, "-m", "bench.counter_window", str(place / "log"), "--size", WINDOW, "--fps", "60"],
+            [sys.executable, "-m", "games.window.counter", str(place / "log"), "--size", WINDOW, "--fps", "60"],
             env=display.env,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

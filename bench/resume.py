@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.closed_loop.car3 import GAME
-from bench.closed_loop.lockstep_record import record
 from bench.table import Bench, bench_options, show
-from train.checkpoint import CHECKPOINT_FILE
+from games.car3 import GAME
+from games.lockstep_record import record
+from train.fitting.checkpoint import CHECKPOINT_FILE
 
 
 def train(*arguments: object) -> subprocess.Popen[str]:

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from agent.window import window_titles
+from agent.arrays import Ints
+from agent.screen.window import window_titles
 from bench.live import counter_window, end, finished, make_policy, own_display, start, ticks_of, wait_until
 from bench.table import Bench, bench_options, show
-from demo.game import TITLE
+from games.car_racing import TITLE
 
 GAME_FPS = 15  # of the demo's policy
 
@@ -103,7 +103,7 @@ def watched(process: subprocess.Popen[str]) -> list[float]:
     return resident
 
 
-def drift_ms(ticks: npt.NDArray[np.int64], period_ns: int) -> float:
+def drift_ms(ticks: Ints, period_ns: int) -> float:
     """Rows of `TICK`: how much later than its number times the period a tick begins at the end than at the start.
 
     A tick that is late by more than a period sets the deadlines anew; what that adds is taken off.

@@ -17,11 +17,12 @@ import numpy as np
 from agent.actions import ActionSet
 from agent.frames import Box, FrameSpec
 from agent.json_files import write_json
-from agent.recording import KEY_EVENT, Meta, Recording, completed
+from agent.recording.format import KEY_EVENT, Meta, completed
+from agent.recording.reader import Recording
 from bench.table import Bench, bench_options, show
-from train.batches import Batches, ahead
-from train.lesson import prepare_lesson
+from train.dataset.batches import Batches, ahead
 from train.options import TrainOptions
+from train.prepared_dataset import prepare_dataset
 from train.quiet import quieten_tensorflow
 
 SIZE = (160, 120)
@@ -59,31 +60,31 @@ def trained(folder: Path, room: Path, steps: int) -> dict[str, Any]:
     import keras
 
     from train.encoders import RECIPES
-    from train.learner import Learner
+    from train.fitting.learner import Learner
     from train.model import build_network
 
     small = sparse_recording(room / "small", 2000)
     options = TrainOptions((folder,), room / "policy")
-    lesson = prepare_lesson(replace(options, recordings=(small,)), room)
+    prepared = prepare_dataset(replace(options, recordings=(small,)), room)
     recipe = RECIPES["compact"]
     keras.utils.set_random_seed(0)
-    shape = lesson.dataset.frame.shape
-    network = build_network("compact", shape, frames=2, actions=3, mean=lesson.mean, deviation=lesson.deviation)
+    shape = prepared.dataset.frame.shape
+    network = build_network("compact", shape, frames=2, actions=3, mean=prepared.mean, deviation=prepared.deviation)
     learner = Learner(network, recipe.optimizer(1e-3), 1e-3, recipe.clip_norm)
 
     def run(most: int) -> float:
-        """Steps over the lesson's shuffled batches; the most memory meanwhile."""
-        weights = np.ones(len(lesson.dataset), np.float32)
+        """Steps over the prepared's shuffled batches; the most memory meanwhile."""
+        weights = np.ones(len(prepared.dataset), np.float32)
         batches = Batches(
-            lesson.dataset,
-            lesson.split.training,
+            prepared.dataset,
+            prepared.split.training,
             weights,
             frames=2,
             run_frames=options.run,
             batch_windows=options.batch,
         )
         peak = anonymous_mb()
-        gathered = ahead(batches.shuffled([0], lesson.augmentation))
+        gathered = ahead(batches.shuffled([0], prepared.augmentation))
         for _ in range(most):
             learner.train(next(gathered), 1.0)
             peak = max(peak, anonymous_mb())
@@ -91,7 +92,7 @@ def trained(folder: Path, room: Path, steps: int) -> dict[str, Any]:
         return peak
 
     before = run(20)
-    lesson = prepare_lesson(options, room)
+    prepared = prepare_dataset(options, room)
     peak = run(steps)
     size_gb = (folder / "frames.npy").stat().st_size / 1e9
     return {

@@ -21,14 +21,14 @@ from typing import Any
 
 import numpy as np
 
-from bench.closed_loop.car3 import GAME
-from bench.closed_loop.lockstep_record import record
 from bench.table import Bench, bench_options, show_all
-from train.batches import Augmentation, Batch, Batches, ahead
-from train.course import Course
-from train.fit import Fitting, Plan, judge, learning_rate_share
-from train.lesson import Lesson, prepare_lesson
+from games.car3 import GAME
+from games.lockstep_record import record
+from train.dataset.batches import Augmentation, Batch, Batches, ahead
+from train.fitting.fit import Fitting, Plan, judge, learning_rate_share
+from train.fitting.history import History
 from train.options import TrainOptions
+from train.prepared_dataset import PreparedDataset, prepare_dataset
 from train.quiet import quieten_tensorflow
 
 BATCH = 32
@@ -53,28 +53,30 @@ QUICK = Scale(400, {"alexnet": 3, "compact": 20}, 2, 320, 1)
 class Trainer:
     """One network with both ways to train it."""
 
-    def __init__(self, encoder: str, lesson: Lesson, seed: int) -> None:
+    def __init__(self, encoder: str, prepared: PreparedDataset, seed: int) -> None:
         import keras
 
         from train.encoders import RECIPES
-        from train.learner import Learner
+        from train.fitting.learner import Learner
         from train.model import build_network
 
         keras.utils.set_random_seed(seed)
-        shape = lesson.dataset.frame.shape
-        self.network = build_network(encoder, shape, frames=2, actions=3, mean=lesson.mean, deviation=lesson.deviation)
+        shape = prepared.dataset.frame.shape
+        self.network = build_network(
+            encoder, shape, frames=2, actions=3, mean=prepared.mean, deviation=prepared.deviation
+        )
         recipe = RECIPES[encoder]
         rate = recipe.learning_rate
         self.learner = Learner(self.network, recipe.optimizer(rate), rate, recipe.clip_norm)
         optimizer = recipe.optimizer(rate)
         optimizer.global_clipnorm = recipe.clip_norm
         self.network.model.compile(optimizer, "sparse_categorical_crossentropy")
-        self.lesson, self.seed = lesson, seed
-        self.weights = np.ones(len(lesson.dataset), np.float32)
+        self.prepared, self.seed = prepared, seed
+        self.weights = np.ones(len(prepared.dataset), np.float32)
 
     def batches(self, part: str = "training") -> Batches:
-        stretches = getattr(self.lesson.split, part)
-        return Batches(self.lesson.dataset, stretches, self.weights, frames=2, run_frames=RUN, batch_windows=BATCH)
+        stretches = getattr(self.prepared.split, part)
+        return Batches(self.prepared.dataset, stretches, self.weights, frames=2, run_frames=RUN, batch_windows=BATCH)
 
     def endless(self) -> Iterator[Batch]:
         batches, epoch = self.batches(), 0
@@ -95,7 +97,7 @@ class Trainer:
         """Shuffled windows (2, H, W, C) with their labels, as a tutorial has it."""
         import tensorflow as tf
 
-        dataset, ends = self.lesson.dataset, self.lesson.training
+        dataset, ends = self.prepared.dataset, self.prepared.training
         frames = np.concatenate([np.asarray(source) for source in dataset.sources])
         windows = np.stack([frames[ends - 1], frames[ends]], axis=1)
         pipeline = tf.data.Dataset.from_tensor_slices((windows, dataset.labels[ends]))
@@ -107,7 +109,7 @@ class Trainer:
         return time.perf_counter() - begun_s
 
     def validation_loss(self) -> float:
-        return judge(self.learner, self.lesson.dataset, self.batches("validation")).loss
+        return judge(self.learner, self.prepared.dataset, self.batches("validation")).loss
 
 
 class Timed:
@@ -128,9 +130,9 @@ class Timed:
             self.in_step_s += time.perf_counter() - begun_s
 
 
-def speed(encoder: str, lesson: Lesson, scale: Scale) -> list[dict[str, Any]]:
+def speed(encoder: str, prepared: PreparedDataset, scale: Scale) -> list[dict[str, Any]]:
     """Both ways in turn."""
-    trainer = Trainer(encoder, lesson, seed=0)
+    trainer = Trainer(encoder, prepared, seed=0)
     batches, pipeline = ahead(trainer.endless()), trainer.plain_pipeline()
     samples = scale.steps[encoder] * BATCH
     trainer.ours(batches, 2 * BATCH)
@@ -165,12 +167,12 @@ def _pytorch(steps: int) -> list[float]:
     return [float(step_s) for step_s in json.loads(subprocess.run(command, check=True, capture_output=True).stdout)]
 
 
-def losses(lesson: Lesson, scale: Scale) -> list[dict[str, Any]]:
+def losses(prepared: PreparedDataset, scale: Scale) -> list[dict[str, Any]]:
     """AlexNet's validation loss after the same samples, both ways, for some seeds."""
     found: dict[str, list[float]] = {"train": [], "train at a constant rate": [], "model.fit": []}
     for seed in range(scale.seeds):
         for way, values in found.items():
-            trainer = Trainer("alexnet", lesson, seed)
+            trainer = Trainer("alexnet", prepared, seed)
             if way.startswith("train"):
                 batches = ahead(trainer.endless())
                 trainer.ours(batches, scale.samples, scheduled=way == "train")
@@ -192,14 +194,18 @@ def losses(lesson: Lesson, scale: Scale) -> list[dict[str, Any]]:
     ]
 
 
-def step_share(lesson: Lesson, epochs: int) -> list[dict[str, Any]]:
+def step_share(prepared: PreparedDataset, epochs: int) -> list[dict[str, Any]]:
     """The share of the loop's time that `compact` spends in the compiled step, in the loop that `train` runs."""
-    trainer = Trainer("compact", lesson, seed=0)
+    trainer = Trainer("compact", prepared, seed=0)
     timed = Timed(trainer.learner)
     plan = Plan(
-        epochs + 1, 99, float("inf"), 0, TrainOptions((Path("any"),), Path("any")).augmentation(lesson.dataset.actions)
+        epochs + 1,
+        99,
+        float("inf"),
+        0,
+        TrainOptions((Path("any"),), Path("any")).augmentation(prepared.dataset.actions),
     )
-    course = Course()
+    history = History()
     shares: list[float] = []
 
     class Watch:
@@ -207,18 +213,18 @@ def step_share(lesson: Lesson, epochs: int) -> list[dict[str, Any]]:
             timed.in_step_s = 0.0
 
         def end_step(self, loss: float) -> None:
-            self.share = timed.in_step_s / course.epoch_s
+            self.share = timed.in_step_s / history.epoch_s
 
         def end_epoch(self, epoch: Any) -> None:
             shares.append(self.share)
 
     Fitting(
         timed,  # type: ignore[arg-type]
-        lesson.dataset,
+        prepared.dataset,
         trainer.batches(),
         trainer.batches("validation"),
         plan,
-        course,
+        history,
         observers=[Watch()],
     ).run()
     of_all = shares[1:]  # the first epoch compiles
@@ -239,10 +245,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as room:
         print(f"recording {scale.frames} frames of the scripted driver ...", flush=True)
         record(GAME, Path(room) / "drive", scale.frames / GAME.record_fps, disturbed=True, size="160x120")
-        lesson = prepare_lesson(TrainOptions((Path(room) / "drive",), Path(room) / "policy"), Path(room))
-        rows = [row for encoder in ("alexnet", "compact") for row in speed(encoder, lesson, scale)]
-        shares = step_share(lesson, 2 if options.quick else 5)
-        after = losses(lesson, scale)
+        prepared = prepare_dataset(TrainOptions((Path(room) / "drive",), Path(room) / "policy"), Path(room))
+        rows = [row for encoder in ("alexnet", "compact") for row in speed(encoder, prepared, scale)]
+        shares = step_share(prepared, 2 if options.quick else 5)
+        after = losses(prepared, scale)
     conditions = f"160x120 gray, two frames, batch {BATCH}"
     benches = [
         Bench("training speed", f"{conditions}, {scale.turns} turns of each way", rows),

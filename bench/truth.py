@@ -20,10 +20,10 @@ from Xlib import X
 from Xlib.ext import xtest
 
 from agent.keys import key
-from agent.recording import Recording
-from bench.counter_window import read_counter
+from agent.recording.reader import Recording
 from bench.table import Bench, bench_options, show
-from demo.display import VirtualDisplay
+from games.window.counter import read_counter
+from games.window.display import VirtualDisplay
 
 KEYS = ("a", "w", "d")
 FPS = 60
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         out, log = Path(folder) / "recording", Path(folder) / "log"
         quiet: dict[str, Any] = {"env": display.env, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         window = subprocess.Popen(
-            [sys.executable, "-m", "bench.counter_window", str(log), "--size", "640x360"], **quiet
+            [sys.executable, "-m", "games.window.counter", str(log), "--size", "640x360"], **quiet
         )
         try:
             while not log.exists():

@@ -17,19 +17,20 @@ from rich.console import Console
 from agent.actions import ActionSet
 from agent.errors import TwoframeError, UsageError, raise_if_any, run_command, usage
 from agent.frames import Box, Color, FrameSpec, parse_size
-from agent.journal import Journal
-from agent.key_log import KeyLog
-from agent.keyboard import KeyEvent, KeyListener
+from agent.keyboard.listener import KeyEvent, KeyListener
+from agent.live.options import Hotkeys, check_one_place, check_rate, open_target
+from agent.live.switches import Switches
 from agent.live_line import LiveLine, say
-from agent.options import Hotkeys, check_one_place, check_rate, open_target
+from agent.machine import versions
 from agent.pacing import Pacer
-from agent.recording import Meta, Recording, pixels_digest
-from agent.recording_writer import RecordingWriter, require_new_folder
-from agent.screen import Screen
+from agent.recording.format import Meta, pixels_digest
+from agent.recording.journal import Journal
+from agent.recording.key_log import KeyLog
+from agent.recording.reader import Recording
+from agent.recording.writer import RecordingWriter, require_new_folder
+from agent.screen.grab import Screen
+from agent.screen.window import Target
 from agent.signals import ending_signals
-from agent.switches import Switches
-from agent.versions import versions
-from agent.window import Target
 from collect.disturbance import Disturbance, rate_beyond
 from collect.recorder import Progress, Recorder
 from collect.summary import disturbance_lines, live_text, receipt, summary
@@ -138,7 +139,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def check(options: CollectOptions, console: Console) -> int:
     """Tell part by part what this machine can do; 0 if all is well, else 1."""
-    from agent.check import check_machine, tell  # brings the key holder, which no recording waits for
+    from agent.check.machine import check_machine, tell  # brings the key holder, which no recording waits for
 
     with usage():
         spec = FrameSpec(*parse_size(options.size), options.color)
@@ -205,7 +206,7 @@ def collect(options: CollectOptions, plan: Plan, console: Console) -> int:
 
 
 def _disturbance(options: CollectOptions, plan: Plan, target: Target, stack: ExitStack) -> Disturbance:
-    from agent.key_holder import KeyHolder  # a process that no other recording waits for
+    from agent.keyboard.key_holder import KeyHolder  # a process that no other recording waits for
 
     holder = stack.enter_context(KeyHolder(plan.actions.keys, window_id=target.window_id))
     return Disturbance(plan.actions, holder, options.disturb)

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from agent.errors import TwoframeError
-from agent.recording import Recording
-from agent.recording_writer import RecordingWriter
+from agent.recording.reader import Recording
+from agent.recording.writer import RecordingWriter
 
 CHUNK = 256
 

@@ -8,7 +8,7 @@ frame are the person's, and the frames under it are marked, for there the game g
 import random
 
 from agent.actions import ActionSet
-from agent.control import Holder
+from agent.keyboard.key_sink import KeySink
 from agent.keys import KeyEvent
 
 MOST_PER_MINUTE = 60
@@ -29,7 +29,7 @@ class Disturbance:
     The loop calls `act` in every tick and `hold_on` between ticks; the listener's thread asks `is_own` of each event.
     """
 
-    def __init__(self, actions: ActionSet, holder: Holder, per_minute: float, seed: int | None = None) -> None:
+    def __init__(self, actions: ActionSet, holder: KeySink, per_minute: float, seed: int | None = None) -> None:
         self._chords = [action.keys for action in actions.actions if action.keys]
         self._holder = holder
         self._spacing_ns = 60e9 / per_minute

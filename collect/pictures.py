@@ -5,11 +5,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from agent.arrays import Bools
 from agent.errors import TwoframeError
 from agent.frames import Image
-from agent.recording import PERSON, Recording
+from agent.recording.format import PERSON
+from agent.recording.reader import Recording
 from collect.summary import clock
 
 SHOWN_WIDTH = 480
@@ -71,7 +72,7 @@ def write_video(path: Path, recording: Recording, steps: Iterable[int]) -> None:
 
 
 def _draw_bar(canvas: Image, top: int, recording: Recording, t: int) -> None:
-    held: npt.NDArray[np.bool_] = recording.keys[t]
+    held: Bools = recording.keys[t]
     x = 4
     for key, down in zip(recording.meta.keys, held, strict=True):
         width = 14 + 9 * len(key)

@@ -8,15 +8,15 @@ from typing import Any, Literal
 import numpy as np
 
 from agent.frames import Box, FrameSpec, Image, prepare
-from agent.journal import Journal
-from agent.key_log import KeyLog
-from agent.keyboard import KeyListener
+from agent.keyboard.listener import KeyListener
+from agent.live.switches import Switches
 from agent.pacing import Pacer
-from agent.recording import AGENT, PERSON
-from agent.screen import Screen
-from agent.switches import Switches
-from agent.window import State as WindowState
-from agent.window import Target
+from agent.recording.format import AGENT, PERSON
+from agent.recording.journal import Journal
+from agent.recording.key_log import KeyLog
+from agent.screen.grab import Screen
+from agent.screen.window import State as WindowState
+from agent.screen.window import Target
 from collect.disturbance import Disturbance
 
 State = WindowState | Literal["paused", "off screen"]

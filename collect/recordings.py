@@ -11,7 +11,7 @@ from rich.console import Console
 
 from agent.errors import TwoframeError, UsageError, run_command
 from agent.live_line import say
-from agent.recording import Recording, find_recordings
+from agent.recording.reader import Recording, find_recordings
 from collect.copies import export, steps_between, trim
 from collect.pictures import write_sheet, write_video
 from collect.summary import action_counts, clock, describe, shares, warnings

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from agent.actions import ActionSet
-from agent.journal import Journal
-from agent.recording import AGENT, Recording
+from agent.arrays import Ints
+from agent.recording.format import AGENT
+from agent.recording.journal import Journal
+from agent.recording.reader import Recording
 from collect.disturbance import Disturbance
 from collect.recorder import Progress
 
@@ -23,10 +24,10 @@ REMEDIES = {
 def live_text(progress: Progress, journal: Journal, actions: ActionSet) -> str:
     """Time, frames, measured rate, late and dropped frames, size on disk, share of each action, paused or not."""
     counts = journal.action_counts()
-    rate_hz = journal.frames / progress.recorded_s if progress.recorded_s > 1 else 0.0
+    rate_hz = journal.frame_count / progress.recorded_s if progress.recorded_s > 1 else 0.0
     state = f"paused ({progress.paused_for})" if progress.paused_for else "recording"
     return (
-        f"{state} {clock(progress.recorded_s)}  {journal.frames} frames  {rate_hz:.1f} fps  late {progress.late}  "
+        f"{state} {clock(progress.recorded_s)}  {journal.frame_count} frames  {rate_hz:.1f} fps  late {progress.late}  "
         f"dropped {journal.dropped}  {megabytes(journal.size_bytes)}  {shares(actions.names, counts)}"
     )
 
@@ -86,7 +87,7 @@ def describe(recording: Recording) -> str:
     )
 
 
-def warnings(recording: Recording, counts: npt.NDArray[np.int64]) -> list[str]:
+def warnings(recording: Recording, counts: Ints) -> list[str]:
     """What makes a recording hard to learn from."""
     if not len(recording):
         return ["warning: found no frames, expected some play; was the game focused?"]
@@ -99,14 +100,14 @@ def warnings(recording: Recording, counts: npt.NDArray[np.int64]) -> list[str]:
     ]
 
 
-def action_counts(recording: Recording) -> npt.NDArray[np.int64]:
+def action_counts(recording: Recording) -> Ints:
     """(A,) int64: frames of each action."""
     actions = recording.meta.actions
     labels = actions.actions_of(recording.keys, recording.meta.keys)
     return np.bincount(labels, minlength=len(actions)).astype(np.int64)
 
 
-def shares(names: Sequence[str], counts: npt.NDArray[np.int64]) -> str:
+def shares(names: Sequence[str], counts: Ints) -> str:
     """`left 20% forward 61% right 19%`."""
     total = max(int(counts.sum()), 1)
     return " ".join(f"{name} {count / total:.0%}" for name, count in zip(names, counts, strict=True))

@@ -18,9 +18,9 @@ from rich.table import Table
 
 from agent.errors import TwoframeError, run_command
 from agent.json_files import write_json
-from agent.window import window_titles
-from demo.game import CROP, TITLE
+from agent.screen.window import window_titles
 from demo.stages import Game, Stages
+from games.car_racing import CROP, TITLE
 
 PLAYERS = {
     "agent": "the agent",
@@ -90,7 +90,7 @@ def new_folder(out: Path) -> Path:
 def display(*, show: bool) -> Iterator[bool]:
     """A display for the game: one of our own (True), or the real one if the person agrees."""
     if not show and sys.platform == "linux":
-        from demo.display import VirtualDisplay  # for X11 only
+        from games.window.display import VirtualDisplay  # for X11 only
 
         with VirtualDisplay() as virtual:
             print(f"working on the virtual display {virtual.name}; your screen and keyboard stay yours")

@@ -15,21 +15,17 @@ import gymnasium as gym
 import tyro
 
 from agent.errors import TwoframeError, UsageError, run_command
-from agent.recording_writer import require_new_folder
-from demo.corrector import driver_corrector
-from demo.cruise import CruiseControl, steering
-from demo.driver import RoadSight, ScriptedDriver
-from demo.lap_game import Controls, LapGame
-from demo.lap_window import open_display, play_laps
-from demo.laps import Lap, LapsFile
-from demo.players import Nobody, Player, RandomPlayer
+from agent.recording.writer import require_new_folder
+from games.car_racing import ENVIRONMENT, TITLE
+from games.cruise import CruiseControl, steering
+from games.players.corrector import driver_corrector
+from games.players.player import Nobody, Player, RandomPlayer
+from games.players.road_driver import RoadSight, ScriptedDriver
+from games.window.lap_game import Controls, LapGame
+from games.window.lap_window import open_display, play_laps
+from games.window.laps import Lap, LapsFile
 
-TITLE = "CarRacing"
-SIZE = (600, 400)  # width, height of the window
-BAR_HEIGHT = 50  # rows at the bottom that show the steering, and so give the last action away
-CROP = (0, 0, SIZE[0], SIZE[1] - BAR_HEIGHT)  # left, top, width, height: what a player should look at
 KEYS = ("a", "w", "d")
-ENVIRONMENT = "CarRacing-v3"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.errors import TwoframeError
-from demo.laps import read_laps
+from games.window.laps import read_laps
 
 ROOT = Path(__file__).resolve().parent.parent
 ENDING_S = 10.0

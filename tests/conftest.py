@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.display import VirtualDisplay
+from games.window.display import VirtualDisplay
 
 ROOT = Path(__file__).parent.parent
 Start = Callable[..., subprocess.Popen[str]]
@@ -50,7 +50,7 @@ def start(display: VirtualDisplay, tmp_path: Path) -> Iterator[Start]:
 def counter(start: Start, display: VirtualDisplay, tmp_path: Path) -> Iterator[Path]:
     """The log of a window titled Counter, 640x360, that has the focus and logs what it shows and hears."""
     log = tmp_path / "truth.jsonl"
-    process = start("bench.counter_window", log, "--size", "640x360")
+    process = start("games.window.counter", log, "--size", "640x360")
     wait_for(lambda: log.exists() and log.read_text().count("\n") > 5, "the window")
     yield log
     process.terminate()

@@ -10,7 +10,7 @@ import numpy as np
 from conftest import ROOT
 from recordings import meta, write_recording
 
-from demo.display import VirtualDisplay
+from games.window.display import VirtualDisplay
 
 KEYS = {"a": 38, "w": 25, "d": 40}
 

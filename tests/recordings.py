@@ -7,8 +7,8 @@ import numpy as np
 
 from agent.actions import ActionSet
 from agent.frames import Box, FrameSpec
-from agent.recording import Meta
-from agent.recording_writer import RecordingWriter
+from agent.recording.format import Meta
+from agent.recording.writer import RecordingWriter
 
 ACTIONS = ActionSet.parse(["left=a", "forward=w", "right=d"])
 

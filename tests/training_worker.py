@@ -12,15 +12,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from train.batches import Augmentation, Batches, Share
-from train.cluster import cluster
+from train.dataset.batches import Augmentation, Batches, Share
+from train.dataset.frame_windows import frame_window_weights
 from train.encoders import RECIPES, momentum
-from train.learner import Learner
-from train.lesson import prepare_lesson
+from train.fitting.cluster import cluster
+from train.fitting.learner import Learner
 from train.model import build_network
 from train.options import TrainOptions
-from train.session import start_tensorflow
-from train.windows import window_weights
+from train.prepared_dataset import prepare_dataset
+from train.training import start_tensorflow
 
 STEPS = 20
 
@@ -36,8 +36,8 @@ def main(recording: Path, out: Path, *, devices: bool) -> None:
     here = cluster()
     options = TrainOptions((recording,), out)
     strategy = two_devices() if devices else start_tensorflow(options, here)
-    lesson = prepare_lesson(options, out.parent)
-    shape = lesson.dataset.frame.shape
+    prepared = prepare_dataset(options, out.parent)
+    shape = prepared.dataset.frame.shape
     with strategy.scope():
         keras.utils.set_random_seed(3)
         mean, deviation = np.full(shape[-1], 60, np.float32), np.full(shape[-1], 60, np.float32)
@@ -48,10 +48,10 @@ def main(recording: Path, out: Path, *, devices: bool) -> None:
         recipe = RECIPES["compact"]
         # Small steps, and not of AdamW: what rounding leaves would grow from step to step.
         learner = Learner(network, momentum(1e-3), 1e-3, recipe.clip_norm)
-    weights = window_weights(lesson.dataset, lesson.training, balance=0.5, change=2.0, correction=1.0)
+    weights = frame_window_weights(prepared.dataset, prepared.training, balance=0.5, change=2.0, correction=1.0)
     batches = Batches(
-        lesson.dataset,
-        lesson.split.training,
+        prepared.dataset,
+        prepared.split.training,
         weights,
         frames=2,
         run_frames=9,

@@ -9,7 +9,7 @@ from Xlib import X
 from Xlib.display import Display
 
 from agent.keys import KEYS, key
-from demo.xvfb_keyboard import XvfbKeyboard
+from games.window.xvfb_keyboard import XvfbKeyboard
 
 
 class Person:

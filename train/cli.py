@@ -11,14 +11,15 @@ from rich.console import Console
 
 from agent.errors import TwoframeError, UsageError, raise_if_any, run_command, usage
 from agent.quiet import kept_back
-from agent.recording_writer import require_new_folder
+from agent.recording.writer import require_new_folder
 from agent.signals import ending_signals
-from train.checkpoint import CHECKPOINT_FILE, read_settings
-from train.cluster import Cluster, cluster
-from train.lesson import described, prepare_lesson
+from train.fitting.checkpoint import CHECKPOINT_FILE, read_settings
+from train.fitting.cluster import Cluster, cluster
+from train.metrics import share
 from train.options import DESCRIPTION, TrainOptions
-from train.progress import copycat_lines, say, share, truth_table
+from train.prepared_dataset import described, prepare_dataset
 from train.quiet import quieten_tensorflow
+from train.report.console import copycat_lines, say, truth_table
 
 STOPPED = 130  # as a shell says it of Ctrl-C: not done, but nothing is lost
 
@@ -63,19 +64,19 @@ def train(options: TrainOptions, console: Console, here: Cluster) -> int:
     TensorFlow takes seconds to start, so all that can be wrong with the recordings is looked at before.
     """
     with policy_folder(options, here):
-        lesson = prepare_lesson(options, options.out)
-        for line in described(lesson):
+        prepared = prepare_dataset(options, options.out)
+        for line in described(prepared):
             say(console, line)
 
         say(console, "starting TensorFlow ..." if here.workers == 1 else "waiting for the other workers ...")
         quieten_tensorflow()
         with kept_back():
-            from train.session import Learned, learn, start_tensorflow, write_policy
+            from train.training import Learned, learn, start_tensorflow, write_policy
 
             strategy = start_tensorflow(options, here)
         stop = threading.Event()
         with ending_signals(stop.set), kept_back():
-            learned = learn(options, lesson, strategy, here, console, stop.is_set)
+            learned = learn(options, prepared, strategy, here, console, stop.is_set)
         resume = f"go on with: train --out {options.out} --resume"
         if not isinstance(learned, Learned):
             say(console, f"stopped in the first epoch, before there was a policy; {resume}")
@@ -85,12 +86,12 @@ def train(options: TrainOptions, console: Console, here: Cluster) -> int:
         say(console, f"{learned.fit.ended or 'stopped'}; kept are the weights of epoch {learned.kept.number}")
         say(console, "writing the policy ...")
         with kept_back():
-            agreement = write_policy(options, lesson, learned)
+            agreement = write_policy(options, prepared, learned)
         if learned.fit.ended:
             (options.out / CHECKPOINT_FILE).unlink(missing_ok=True)
 
-    names = lesson.dataset.actions.names
-    console.print(truth_table(names, {"this policy": learned.judgement.scores, **lesson.baselines}))
+    names = prepared.dataset.actions.names
+    console.print(truth_table(names, {"this policy": learned.judgement.scores, **prepared.baselines}))
     for line in copycat_lines(learned.copycat):
         say(console, line)
     if agreement.weights == "float32" and not options.weights:

@@ -7,10 +7,11 @@ from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 from keras import layers, ops
 
-Levels = npt.NDArray[np.float32]  # (C,), 0..255
+from agent.arrays import Floats
+
+ChannelLevels = Floats  # (C,), 0..255
 LEAST_DEVIATION = 32.0  # grey levels
 MOST_PATCHES = 2000
 
@@ -63,7 +64,7 @@ def compact(x: Any) -> Any:
     Two small convolutions, then two ways. Attention: each of 16 maps says by a softmax over all places where its thing
     is, and what it is, so that a lander is found in front of mountains never seen, and to a fraction of a patch. And a
     coarse map, flattened, which tells how a road goes, but learns the mountains of a recording by heart; so it is
-    missing in half of what is learned, and attention must do alone (bench/RECIPE.md).
+    missing in half of what is learned, and attention must do alone (experiments/LOG.md).
     """
     x = layers.Activation("relu")(x)
     for _ in range(2):
@@ -111,7 +112,7 @@ def patches(x: Any) -> Any:
     return layers.Conv2D(16, 2 * stride, strides=stride, padding="same")(x)
 
 
-def normalized(image: Any, mean: Levels, deviation: Levels) -> Any:
+def normalized(image: Any, mean: ChannelLevels, deviation: ChannelLevels) -> Any:
     """The image less the mean of all its pixels, over their deviation: constants of the model, so that it takes plain
     frames.
 
@@ -152,7 +153,7 @@ def adamw(learning_rate: float) -> Any:
 
 
 def build_encoder(
-    name: str, shape: tuple[int, ...], layers_of: Callable[[Any], Any], mean: Levels, deviation: Levels
+    name: str, shape: tuple[int, ...], layers_of: Callable[[Any], Any], mean: ChannelLevels, deviation: ChannelLevels
 ) -> Any:
     """The model from an image (H, W, C) uint8 to what `layers_of` makes of it, normalised by the recording's `mean`
     and `deviation` (C,)."""

@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
+from agent.arrays import Floats, Ints
 from agent.errors import TwoframeError
 from agent.frames import RollingFrames
 from agent.json_files import write_json
-from agent.policy import Policy
-from agent.policy_format import MODEL_FILE, SETTINGS_FILE, STEP_FILE, PolicyMeta, file_digest
-from train.dataset import Dataset
-from train.fit import Judgement
+from agent.policy.format import MODEL_FILE, SETTINGS_FILE, STEP_FILE, PolicyMeta, file_digest
+from agent.policy.step import Policy
+from train.dataset.dataset import Dataset
+from train.fitting.fit import Judgement
 from train.model import Network, step
 
 LEAST_AGREEMENT = 0.995
@@ -113,8 +113,8 @@ class _Step(tf.Module):  # type: ignore[misc]  # TensorFlow comes without types
             return step(network, frame, earlier)
 
         frame = tf.TensorSpec((1, *network.encoder.input_shape[1:]), tf.uint8, "frame")
-        earlier = tf.TensorSpec((1, network.frames - 1, network.feature_size), tf.float32, "earlier")
-        inputs = [frame, earlier] if network.frames > 1 else [frame]
+        earlier = tf.TensorSpec((1, network.frames_per_window - 1, network.feature_size), tf.float32, "earlier")
+        inputs = [frame, earlier] if network.frames_per_window > 1 else [frame]
         return tf.function(decide).get_concrete_function(*inputs)
 
 
@@ -132,9 +132,9 @@ def compare(policy: Policy, weights: str, dataset: Dataset, judgement: Judgement
     )
 
 
-def played(policy: Policy, dataset: Dataset, ends: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+def played(policy: Policy, dataset: Dataset, ends: Ints) -> Floats:
     """(M, A) float32: what `policy` says at the frames `ends` (M,), where in a row each frame encoded once."""
-    frames, stride = policy.meta.frames, dataset.stride
+    frames, stride = policy.meta.frames_per_window, dataset.stride
     rolling = RollingFrames(frames, policy.meta.feature_size, policy.meta.apart)
     image = np.empty((1, *dataset.frame.shape), np.uint8)
     result = np.empty((len(ends), len(dataset.actions)), np.float32)

@@ -1,12 +1,14 @@
 """What a policy is judged by, and what it must beat: 'always the commonest' and 'repeat the last action'."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Labels = npt.NDArray[np.int64]
+from agent.arrays import Array, Bools, Ints
+
+Labels = Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class Scores:
         }
 
 
-def score(labels: Labels, said: Labels, is_change: npt.NDArray[np.bool_], actions: int) -> Scores:
+def score(labels: Labels, said: Labels, is_change: Bools, actions: int) -> Scores:
     """Compare what was `said` (M,) with the `labels` (M,), actions as 0..A-1; -1 said nothing and is wrong."""
     right = said == labels
     spoken = said >= 0
@@ -82,9 +84,14 @@ def commonest(labels: Labels, actions: int) -> Labels:
     return np.full(len(labels), np.bincount(labels, minlength=actions).argmax(), np.int64)
 
 
-def _mean(values: npt.NDArray[Any]) -> float:
+def _mean(values: Array) -> float:
     return float(values.mean()) if len(values) else float("nan")
 
 
 def _number(value: float) -> float | None:
     return None if np.isnan(value) else round(value, 6)
+
+
+def share(value: float) -> str:
+    """As a percentage; a dash where there was nothing to judge by."""
+    return "-" if math.isnan(value) else f"{100 * value:.1f} %"

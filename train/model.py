@@ -17,8 +17,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from train.batches import DROPPED, REPEATED
-from train.encoders import RECIPES, Levels, Recipe, build_encoder
+from train.dataset.batches import DROPPED, REPEATED
+from train.encoders import RECIPES, ChannelLevels, Recipe, build_encoder
 from train.options import Join
 
 
@@ -34,7 +34,7 @@ class Network(NamedTuple):
     model: Any
 
     @property
-    def frames(self) -> int:
+    def frames_per_window(self) -> int:
         return int(self.decider.input_shape[1])
 
     @property
@@ -48,8 +48,8 @@ def build_network(
     *,
     frames: int,
     actions: int,
-    mean: Levels,
-    deviation: Levels,
+    mean: ChannelLevels,
+    deviation: ChannelLevels,
     join: Join = "lstm",
 ) -> Network:
     """A new network over `frames` images of `shape` (H, W, C); `mean` and `deviation` (C,) float32 are those of the
@@ -104,7 +104,7 @@ def build_moving_decider(recipe: Recipe, frames: int, shape: tuple[int, ...], ac
 
     It sees each frame beside what changed since the one before, nothing in the first. What an LSTM must find out by
     comparing two lists of features is so small a motion that it is lost before: told the changes, a network learned
-    the speed of a lander from ten minutes of play, told them not, it never did (bench/RECIPE.md).
+    the speed of a lander from ten minutes of play, told them not, it never did (experiments/LOG.md).
     """
     height, width, channels = shape
     sequence = keras.Input((frames, height * width * channels), name="sequence")
@@ -147,7 +147,7 @@ def probabilities_of_runs(network: Network, frames: Any, older_from: Any, *, tra
     `older_from` (R, W) int32 says whose earlier frames a window sees: as a rule its own, see `Batch`.
     """
     runs, length = frames.shape[:2]
-    n, d = network.frames, network.feature_size
+    n, d = network.frames_per_window, network.feature_size
     windows = length - n + 1
     features = network.encoder(ops.reshape(frames, (runs * length, *frames.shape[2:])), training=training)
     features = ops.reshape(features, (runs, length, d))

@@ -11,8 +11,8 @@ import tyro
 from agent.actions import ActionSet
 from agent.errors import TwoframeError, UsageError, raise_if_any, usage
 from agent.frames import Box, Color, FrameSpec, parse_size
-from agent.policy_format import MAX_FRAMES
-from train.batches import Augmentation
+from agent.policy.format import MAX_FRAMES
+from train.dataset.batches import Augmentation
 
 DESCRIPTION = """Learn to play from recordings of somebody playing.
 

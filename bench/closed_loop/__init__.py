@@ -1,6 +1,6 @@
 """Does it really play? Games in real windows, scripted players with real keys, and policies that learned from them.
 
-`python -m bench.closed_loop` measures live, `python -m bench.closed_loop.lockstep` searches quickly beside it.
+`python -m bench.closed_loop` measures live, `python -m experiments.lockstep` searches quickly beside it.
 """
 
 import os

@@ -21,14 +21,14 @@ from typing import Any, get_args
 
 from agent.errors import TwoframeError, raise_if_any, run_command, usage
 from agent.json_files import write_json
-from bench.closed_loop.game import Game
-from bench.closed_loop.games import GAMES, game_named
 from bench.closed_loop.measure import DISPLAY, FULL, QUICK, WRONG_KEYS, Disturb, Workshop, episodes_beyond
-from bench.closed_loop.players import PLAYERS
 from bench.closed_loop.results import Row, plot, rows_of
 from bench.table import Bench, files_without_place, show
 from collect.disturbance import rate_beyond
-from demo.display import VirtualDisplay
+from games.catalogue import GAMES, game_named
+from games.drivers import PLAYERS
+from games.game import Game
+from games.window.display import VirtualDisplay
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -12,12 +12,11 @@ from typing import Any, Literal
 
 from agent.errors import TwoframeError
 from agent.json_files import write_json
-from bench.closed_loop.commands import START_S, Program, game_window, press_return, program
-from bench.closed_loop.game import Game
-from bench.closed_loop.play_game import read_episodes
-from demo.display import VirtualDisplay
+from games.game import CORRECT_SEED, PLAY_SEED, RECORD_SEED, Game
+from games.programs import START_S, Program, game_window, press_return, program
+from games.window.display import VirtualDisplay
+from games.window.laps import read_episodes
 
-PLAY_SEED, RECORD_SEED, CORRECT_SEED = 1, 1000, 2000  # what is played is never what was recorded
 DISPLAY = (1280, 800)
 WRONG_KEYS = 30.0  # times a minute that `collect` presses something wrong: what README tells people
 SLOWEST = 1.5  # a game may take so much longer than its frames say

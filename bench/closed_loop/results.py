@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.closed_loop.game import Game
+from games.game import Game
 
 MOST_LATE = 0.01  # a game with more late ticks was not the game
 AGENT = "agent"

@@ -1,0 +1,1 @@
+"""Can this machine record and play? Every part is tried for real."""

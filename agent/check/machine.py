@@ -1,0 +1,222 @@
+"""Can this machine record and press keys? Every part is tried for real; each answer comes with its remedy."""
+
+import json
+import os
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from agent.errors import TwoframeError
+from agent.frames import FrameSpec, prepare
+from agent.keyboard.emitter import open_emitter
+from agent.keyboard.key_holder import KeyHolder
+from agent.keyboard.listener import KeyEvent, KeyListener
+from agent.live_line import say
+from agent.screen.grab import Screen
+
+PROBE_KEY = "right_ctrl"  # types nothing, and hardly any program minds it
+PROBES = 5
+PROBE_TIMEOUT_S = 1.0
+CAPTURE_S = 0.5
+SLOW_LOOP_BACK_MS = 20.0
+LOW_DISK_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One part of the machine: `remedy` says what to do where it is not `ok`."""
+
+    part: str
+    ok: bool
+    found: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        return f"{'ok   ' if self.ok else 'WRONG'} {self.part}: {self.found}{'' if self.ok else f'; {self.remedy}'}"
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def check_machine(spec: FrameSpec, fps: float, folder: Path) -> Iterator[Finding]:
+    """One finding after the other: session, capture, windows, keyboard and key holder, disk, processor.
+
+    `spec` and `fps` are those of the recording that is to go into `folder`. Presses the right Ctrl key a few times.
+    """
+    yield found("session", _session)
+    yield found("capture", lambda: _capture(spec, fps))
+    yield found("windows", _windows)
+    yield found("keyboard", _keyboard)
+    yield found("disk", lambda: _disk(spec, fps, folder))
+    yield _processor()
+
+
+def tell(findings: Iterable[Finding], console: Console, *, as_json: bool) -> int:
+    """Print each finding as it comes, or all of them as JSON; 0 if all is well, else 1."""
+    told = []
+    for finding in findings:
+        told.append(finding)
+        if not as_json:
+            say(console, str(finding))
+    if as_json:
+        print(json.dumps([finding.to_json() for finding in told], indent=2))
+    return 0 if all(finding.ok for finding in told) else 1
+
+
+def found(part: str, look: Callable[[], Finding]) -> Finding:
+    """What `look` finds; its error is a finding too, and what follows the last semicolon in it the remedy."""
+    try:
+        return look()
+    except TwoframeError as error:
+        what, _, remedy = str(error).rpartition("; ")
+        return Finding(part, ok=False, found=what or str(error), remedy=remedy if what else "see README")
+
+
+def _session() -> Finding:
+    if sys.platform == "win32":
+        import ctypes
+
+        aware = ctypes.windll.shcore.GetProcessDpiAwareness
+        level = ctypes.c_int()
+        aware(None, ctypes.byref(level))
+        return Finding(
+            "session",
+            ok=level.value > 0,
+            found=f"Windows, DPI awareness {level.value}; keys go out as scan codes",
+            remedy="run python with 'Override high DPI scaling: Application' in its compatibility settings",
+        )
+    if sys.platform == "darwin":
+        return Finding("session", ok=True, found="macOS")
+    display, wayland = os.environ.get("DISPLAY"), os.environ.get("WAYLAND_DISPLAY")
+    remedy = "log in with an X11 session (Xorg), or start the game and this in one"
+    if not display:
+        text = "Wayland without X" if wayland else "no display (DISPLAY is not set)"
+        return Finding("session", ok=False, found=text, remedy=remedy)
+    if _is_xwayland():
+        text = f"X11 display {display} inside Wayland: native Wayland windows can be neither seen nor played"
+        return Finding("session", ok=False, found=text, remedy=remedy)
+    return Finding("session", ok=True, found=f"X11, display {display}")
+
+
+def _is_xwayland() -> bool:
+    """Asked of the X server itself: an Xvfb inside a Wayland session is a sound display."""
+    from Xlib import display, error
+
+    try:
+        connection = display.Display()
+    except (error.DisplayError, error.ConnectionClosedError, OSError) as problem:
+        text = " ".join(str(problem).split())[:100]
+        raise TwoframeError(f"found no X server that answers ({text}); start it or correct DISPLAY") from None
+    try:
+        return connection.query_extension("XWAYLAND") is not None
+    finally:
+        connection.close()
+
+
+def _capture(spec: FrameSpec, fps: float) -> Finding:
+    with Screen() as screen:
+        box = screen.bounds
+        screen.grab(box)
+        begun_s, frames, brightest = time.perf_counter(), 0, 0
+        while time.perf_counter() - begun_s < CAPTURE_S:
+            image = screen.grab(box)
+            prepare(image, FrameSpec(spec.width, spec.height, spec.color))
+            brightest = max(brightest, int(image[::8, ::8, :3].max()))
+            frames += 1
+        rate_hz = frames / (time.perf_counter() - begun_s)
+    text = f"{rate_hz:.0f} pictures a second of the whole screen ({box.width}x{box.height}) to {spec}"
+    if not brightest:
+        return Finding(
+            "capture",
+            ok=False,
+            found=f"{text}, all black",
+            remedy="wake the screen; run the game in a window or borderless, not in exclusive full screen",
+        )
+    if rate_hz < 2 * fps:
+        return Finding(
+            "capture", ok=False, found=text, remedy=f"expected at least {2 * fps:.0f}: lower --fps or the resolution"
+        )
+    return Finding("capture", ok=True, found=text)
+
+
+def _windows() -> Finding:
+    from agent.screen.window import window_titles
+
+    titles = [title for title in window_titles() if title]
+    names = ", ".join(repr(title) for title in titles[:5]) or "none open"
+    emitter = open_emitter([PROBE_KEY])
+    try:
+        focused = emitter.focused_window()
+    finally:
+        emitter.close()
+    if focused is None and titles:
+        remedy = "click into a window; without a window manager (on a bare X server) start one"
+        return Finding("windows", ok=False, found=f"{names}; none has the focus", remedy=remedy)
+    return Finding("windows", ok=True, found=f"{names}; asked which has the focus")
+
+
+def _keyboard() -> Finding:
+    """Through another process and back: the key holder presses, the listener hears it."""
+    heard: list[tuple[int, bool]] = []
+    arrived = threading.Event()
+
+    def hear(event: KeyEvent) -> None:
+        heard.append((event.time_ns, event.down))
+        arrived.set()
+
+    latencies_ms = []
+    with KeyListener([PROBE_KEY], hear) as listener, KeyHolder([PROBE_KEY], window_id=None) as holder:
+        if listener.held_at_start:
+            raise TwoframeError("found the right Ctrl key held; let go of it and check again")
+        for keys in ((PROBE_KEY,), ()) * PROBES:
+            arrived.clear()
+            sent_ns = time.perf_counter_ns()
+            holder.hold(keys)
+            if not arrived.wait(PROBE_TIMEOUT_S):
+                what = "press" if keys else "release"
+                raise TwoframeError(f"found that the {what} of a key did not come back; {_keyboard_remedy()}")
+            latencies_ms.append((heard[-1][0] - sent_ns) / 1e6)
+    latency_ms = float(np.median(latencies_ms))
+    return Finding(
+        "keyboard",
+        ok=latency_ms < SLOW_LOOP_BACK_MS,
+        found=f"key pressed by the key holder and heard again in {latency_ms:.1f} ms (worst {max(latencies_ms):.1f})",
+        remedy="close programs that hook the keyboard or take the cores",
+    )
+
+
+def _keyboard_remedy() -> str:
+    if sys.platform == "darwin":
+        return "allow the terminal under Privacy & Security: Accessibility, and Input Monitoring"
+    if sys.platform == "win32":
+        return "close keyboard tools; if the game runs as administrator, run this so too"
+    return "use an X11 session; on a remote display allow XTEST"
+
+
+def _disk(spec: FrameSpec, fps: float, folder: Path) -> Finding:
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not os.access(there, os.W_OK):
+        return Finding("disk", ok=False, found=f"{there} cannot be written", remedy="choose another folder")
+    free = shutil.disk_usage(there).free
+    seconds = free / (spec.width * spec.height * spec.channels * fps)
+    text = f"{free / 1e9:.1f} GB free in {there}: {seconds / 3600:.1f} hours at {fps:g} fps of {spec}"
+    return Finding("disk", ok=seconds > LOW_DISK_S, found=text, remedy="free some space or use a smaller --size")
+
+
+def _processor() -> Finding:
+    from agent.machine import usable_cpus
+
+    cpus = usable_cpus()
+    if not hasattr(os, "getloadavg"):
+        return Finding("processor", ok=True, found=f"{cpus} cores")
+    load = os.getloadavg()[0]
+    text = f"{cpus} cores, load {load:.1f}"
+    return Finding("processor", ok=load < 1.5 * cpus, found=text, remedy="close other programs")

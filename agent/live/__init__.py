@@ -1,0 +1,1 @@
+"""What the loops of `collect` and `play` stand on while a game runs: hotkeys, the focus gate, the devices."""

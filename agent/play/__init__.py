@@ -1,0 +1,1 @@
+"""`play`: the live loop, who has the keys, what a rollout measured."""

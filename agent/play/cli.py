@@ -1,0 +1,31 @@
+"""`play POLICY`: look at the game and press its keys, as the policy learned it."""
+
+from collections.abc import Sequence
+
+import tyro
+from rich.console import Console
+
+from agent.errors import run_command
+from agent.play.options import DESCRIPTION, PlayOptions
+from agent.play.run import play
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    def command() -> int:
+        options = tyro.cli(
+            PlayOptions, prog="play", description=DESCRIPTION, args=argv, config=(tyro.conf.FlagCreatePairsOff,)
+        )
+        region = options.checked_region()
+        if options.check:
+            return check(options, Console())
+        return play(options, region, Console())
+
+    return run_command(command)
+
+
+def check(options: PlayOptions, console: Console) -> int:
+    """Tell part by part whether this machine can play the policy; 0 if all is well, else 1."""
+    from agent.check.machine import tell  # these bring what no rollout waits for
+    from agent.check.policy import check_policy
+
+    return tell(check_policy(options.policy, threads=options.threads), console, as_json=options.json)

@@ -1,0 +1,189 @@
+"""The live loop: grab, prepare, encode once, decide, hold, wait; and stop pressing whenever it should."""
+
+import gc
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from agent.arrays import Floats
+from agent.frames import Box, Image, RollingFrames, prepare
+from agent.live.switches import Switches
+from agent.pacing import Pacer
+from agent.play.control import Control
+from agent.play.rollout import Rollout
+from agent.play.rollout_recording import RolloutRecording
+from agent.policy.step import Policy
+from agent.screen.grab import Screen
+from agent.screen.window import Target
+
+_NOTHING: frozenset[str] = frozenset()
+_SLOW_AFTER = 30  # decisions, before it is said that this machine cannot hold the rate
+_STALLED_AFTER = 10  # or frames that follow none
+
+
+class Watcher(Protocol):
+    """Who is shown what the model sees (`--preview`)."""
+
+    def show(self, frame: Image, probabilities: Floats, *, follows: bool) -> None: ...
+
+
+class LiveLoop:
+    """Plays until `switches.ended`, the window closes, or `duration_s` have passed.
+
+    Keys are held only while the game has the focus, the agent has the keys, nobody paused, and the buffer is full of
+    frames that follow each other as in training. While the person has the keys it decides on, but presses nothing:
+    the buffer goes on when they come back. `say` gets what deserves a line, `check` raises what ended a thread.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        screen: Screen,
+        policy: Policy,
+        control: Control,
+        pacer: Pacer,
+        switches: Switches,
+        rollout: Rollout,
+        say: Callable[[str], None],
+        check: Callable[[], None],
+        *,
+        recording: RolloutRecording | None = None,
+        watcher: Watcher | None = None,
+        shadow: bool = False,
+    ) -> None:
+        self._target = target
+        self._screen = screen
+        self._policy = policy
+        self._control = control
+        self._pacer = pacer
+        self._switches = switches
+        self._rollout = rollout
+        self._say = say
+        self._check = check
+        self._recording = recording
+        self._watcher = watcher
+        self._shadow = shadow
+        self._frames = RollingFrames(policy.meta.frames_per_window, policy.meta.feature_size, policy.meta.apart)
+        self._keys = [action.keys for action in policy.meta.actions.actions]
+        self._held = _NOTHING
+        self._captured_ns = 0
+
+    def run(self, duration_s: float | None) -> None:
+        """Raises `TwoframeError` if the display, the key holder or the model fails. Leaves with no key held."""
+        self._pacer.restart()
+        end_ns = None if duration_s is None else time.perf_counter_ns() + round(duration_s * 1e9)
+        try:
+            while not self._switches.ended and (end_ns is None or time.perf_counter_ns() < end_ns):
+                self._pacer.wait(between=self._hold_on)
+                looked_ns = time.perf_counter_ns()
+                view = self._target.look()
+                self._switches.focused = view.state == "focused"
+                if view.state == "closed":
+                    self._say("the window was closed: play ends here")
+                    break
+                if reason := self._reason_to_pause(view.state, view.box):
+                    self._pause(reason, looked_ns)
+                else:
+                    self._tick(view.box, looked_ns)
+                self._check()
+                gc.collect(0)  # looking at the window leaves circles: 6 us now, or memory that grows all the time
+            looked_ns = time.perf_counter_ns()
+            if self._recording and self._target.look().state == "focused":
+                self._recording.confirm(looked_ns)
+        finally:
+            self._control.release()
+
+    def _tick(self, box: Box, looked_ns: int) -> None:
+        meta, frames = self._policy.meta, self._frames
+        if self._recording:
+            self._recording.confirm(looked_ns)  # this look found the game focused still
+        self._tell_who_plays()
+
+        begun_ns = time.perf_counter_ns()
+        spacing_ns = self._spacing(begun_ns)
+        who = self._control.who(begun_ns)
+        down = self._control.down if self._shadow else _NOTHING
+        image = self._screen.grab(box)
+        grabbed_ns = time.perf_counter_ns()
+        recorded = prepare(image, meta.recorded)
+        frame = prepare(recorded, meta.frame)
+        prepared_ns = time.perf_counter_ns()
+        features, probabilities = self._policy.step(frame, frames.features)
+        frames.push(frame, features)
+        action = int(probabilities.argmax())
+        decided_ns = time.perf_counter_ns()
+        self._held = self._keys[action] if frames.is_full else _NOTHING
+        self._control.hold(self._held)
+        held_ns = time.perf_counter_ns()
+
+        if self._recording:
+            self._recording.frame(recorded, begun_ns, probabilities, who)
+        if self._watcher:
+            self._watcher.show(frame, probabilities, follows=spacing_ns is not None)
+        if frames.is_full:
+            times_ns = (begun_ns, grabbed_ns, prepared_ns, decided_ns, held_ns)
+            self._count(action, float(probabilities[action]), times_ns, spacing_ns)
+            if self._shadow:
+                self._rollout.agreement.seen(action, meta.actions.action_of(down))
+
+    def _spacing(self, begun_ns: int) -> int | None:
+        """The time since the frame before, None if there is none; forgets the frames that this one does not follow."""
+        spacing_ns, self._captured_ns = begun_ns - self._captured_ns, begun_ns
+        if self._frames.newest is None:
+            return None
+        if spacing_ns > 2 * self._policy.meta.spacing.median_ns:
+            self._rollout.stalled(spacing_ns)
+            self._forget()
+            if self._rollout.stalls == _STALLED_AFTER > self._rollout.decisions:
+                self._say_too_slow(spacing_ns)
+            return None
+        return spacing_ns
+
+    def _count(self, action: int, probability: float, times_ns: tuple[int, ...], spacing_ns: int | None) -> None:
+        rollout = self._rollout
+        rollout.decided(action, probability, times_ns, spacing_ns)
+        if rollout.decisions == _SLOW_AFTER:
+            latency_ns = int(np.median(rollout.stages_ns.sum(axis=1)))
+            if latency_ns > self._pacer.period_ns:
+                self._say_too_slow(latency_ns)
+
+    def _say_too_slow(self, took_ns: int) -> None:
+        self._say(
+            f"warning: a frame and its decision take {took_ns / 1e6:.0f} ms here, longer than the "
+            f"{self._pacer.period_ns / 1e6:.0f} ms from frame to frame: it will not play as it learned"
+        )
+
+    def _tell_who_plays(self) -> None:
+        if self._rollout.resume():
+            self._say("watching" if self._shadow else "playing")
+        persons = self._control.is_persons(time.perf_counter_ns()) and not self._shadow
+        if persons != self._rollout.person_plays:
+            self._rollout.person_plays = persons
+            self._rollout.takeovers += persons
+            self._say("you have the keys" if persons else "the agent has the keys again")
+
+    def _hold_on(self) -> None:
+        """Between ticks of a slow rate: what is held has not expired yet."""
+        self._control.hold(self._held)
+
+    def _reason_to_pause(self, state: str, box: Box) -> str | None:
+        if state != "focused":
+            return f"the window is {state}"
+        if self._switches.paused:
+            return "paused by hotkey"
+        return None if self._screen.holds(box) else "the window is partly off the screen"
+
+    def _pause(self, reason: str, looked_ns: int) -> None:
+        self._held = _NOTHING
+        self._control.release()
+        if self._recording:
+            self._recording.discard(looked_ns)
+        if self._rollout.pause(reason):
+            self._say(f"no key is held: {reason}")
+        self._forget()
+
+    def _forget(self) -> None:
+        self._frames.clear()
+        self._rollout.agreement.broken_off()

@@ -1,0 +1,116 @@
+"""What went wrong in a rollout, each with what helps: the rate, the pixels, the spacing, the focus, a single action."""
+
+import math
+
+import numpy as np
+
+from agent.machine import usable_cpus
+from agent.pacing import Pacer
+from agent.play.rollout import STAGES, Rollout
+from agent.policy.format import PolicyMeta
+from agent.policy.step import Policy
+
+LATE_SHARE = 0.01
+MONOTONE_SHARE = 0.98
+STALLED_SHARE = 0.1
+UNFOCUSED_S = 2.0  # less is the click into the game
+_LEAST_TICKS = 20  # of fewer, one late tick says nothing
+
+
+def warnings(rollout: Rollout, pacer: Pacer, policy: Policy) -> list[str]:
+    """One line for each thing that is wrong, none for a rollout as it should be."""
+    found = [
+        _stalls(rollout, policy.meta),
+        _rate(rollout, pacer, policy),
+        _spacing(rollout, policy.meta),
+        _pixels(policy),
+        _focus(rollout),
+        _one_action(rollout, policy.meta),
+    ]
+    return [text for text in found if text]
+
+
+def holdable_hz(rollout: Rollout) -> float | None:
+    """The rate at which 99 of 100 decisions are made within their period; None before there was one."""
+    if not rollout.decisions:
+        return None
+    latency_ns = float(np.percentile(rollout.stages_ns.sum(axis=1), 99))
+    hz = 1e9 / max(latency_ns, 1.0)
+    return float(math.floor(hz)) if hz >= 2 else round(hz, 2)
+
+
+def _rate(rollout: Rollout, pacer: Pacer, policy: Policy) -> str | None:
+    hz, fps = holdable_hz(rollout), policy.meta.fps
+    if hz is None or pacer.ticks < _LEAST_TICKS or pacer.late <= LATE_SHARE * pacer.ticks:
+        return None
+    late = f"warning: {pacer.late} of {pacer.ticks} ticks were late"
+    if hz >= fps:
+        return (
+            f"{late}, though this machine can hold up to {hz:g} fps: other programs took the cores; close them "
+            "or lower the game's own frame rate"
+        )
+    slowest = STAGES[int(np.median(rollout.stages_ns, axis=0).argmax())]
+    more = f"try play --threads {policy.threads + 1}, or " if policy.threads < usable_cpus() // 2 else ""
+    return (
+        f"{late}, mostly in {slowest}: this machine holds {hz:g} fps, not the {fps:g} of this policy; {more}"
+        f"record at that rate (collect --fps {hz:g}) and train again, or train a smaller network (--encoder compact, "
+        "--size)"
+    )
+
+
+def _stalls(rollout: Rollout, meta: PolicyMeta) -> str | None:
+    if not rollout.stalls:
+        return None
+    if rollout.stalls < STALLED_SHARE * (rollout.stalls + rollout.decisions):
+        times = "once" if rollout.stalls == 1 else f"{rollout.stalls} times"
+        return f"warning: the loop stalled {times}; the frames before were forgotten each time"
+    spacing_ns = float(np.median(rollout.stalls_ns))
+    return (
+        f"warning: {rollout.stalls} frames came about {spacing_ns / 1e6:.0f} ms after the one before, too late to be "
+        f"its neighbour: this machine holds {1e9 / spacing_ns:.2g} fps, not the {meta.fps:g} of this policy; record at "
+        f"that rate (collect --fps {1e9 / spacing_ns:.2g}) and train again, or train a smaller network (--encoder "
+        "compact, --size)"
+    )
+
+
+def _spacing(rollout: Rollout, meta: PolicyMeta) -> str | None:
+    if not len(rollout.spacing_ns):
+        return None
+    spacing_ms = float(np.median(rollout.spacing_ns)) / 1e6
+    low_ms, high_ms = meta.spacing.low_ns / 1e6 * 0.8, meta.spacing.high_ns / 1e6 * 1.2
+    if low_ms <= spacing_ms <= high_ms:
+        return None
+    return (
+        f"warning: frames came {spacing_ms:.1f} ms apart, in training {meta.spacing.median_ns / 1e6:.1f} ms: "
+        "the model sees other motion than it learned; record at the rate this machine holds (collect --fps)"
+    )
+
+
+def _pixels(policy: Policy) -> str | None:
+    if not policy.pixel_difference:
+        return None
+    version = policy.meta.versions.get("opencv-python")
+    remedy = f"pip install opencv-python=={version}" if version else "train again on this machine"
+    return (
+        f"warning: pixels are prepared up to {policy.pixel_difference} grey levels differently from training; {remedy}"
+    )
+
+
+def _focus(rollout: Rollout) -> str | None:
+    away_s = sum(seconds for reason, seconds in rollout.paused_s.items() if reason.startswith("the window is "))
+    if away_s < UNFOCUSED_S:
+        return None
+    return (
+        f"warning: for {away_s:.0f} s no key was held because the game's window had not the focus or could not be "
+        "seen; click into the game and leave it in front"
+    )
+
+
+def _one_action(rollout: Rollout, meta: PolicyMeta) -> str | None:
+    if not rollout.decisions or rollout.counts.max() <= MONOTONE_SHARE * rollout.decisions:
+        return None
+    name = meta.actions.names[int(rollout.counts.argmax())]
+    return (
+        f"warning: it did {name} nearly all the time; look at the balance of what it learned from (recordings info "
+        "RECORDING...) and at the recalls in POLICY/report, and record more of the other actions"
+    )

@@ -1,0 +1,1 @@
+"""A policy on disk, and one step of it. No TensorFlow here."""

@@ -1,0 +1,114 @@
+"""What `meta.json` of a recording says, and the dtypes and values of the arrays beside it."""
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from agent.actions import ActionSet
+from agent.errors import TwoframeError, raise_if_any
+from agent.frames import Box, FrameSpec, contract_patterns, prepare
+from agent.json_files import check_types, check_version
+from agent.keys import key as named_key
+
+FORMAT_VERSION = 1
+KEY_EVENT = np.dtype([("time_ns", "<i8"), ("key", "u1"), ("down", "?")])
+MAX_FPS = 1000.0
+PERSON = 1  # in control.npy
+AGENT = 0
+
+Source = Literal["demonstration", "rollout"]
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """What `meta.json` holds. `keys` are the watched keys, the columns of `keys.npy`."""
+
+    frame: FrameSpec
+    keys: tuple[str, ...]
+    actions: ActionSet
+    fps: float
+    window: str | None
+    region: Box
+    source: Source
+    started_utc: str
+    versions: dict[str, str]
+    pixels: str
+    complete: bool = False
+
+    def __post_init__(self) -> None:
+        problems = []
+        if not (math.isfinite(self.fps) and 0 < self.fps <= MAX_FPS):
+            problems.append(f"fps: found {self.fps}, expected more than 0 and at most {MAX_FPS:g}")
+        if not set(self.actions.keys) <= set(self.keys):
+            problems.append("keys: found actions on keys that are not watched, expected watched ones")
+        if len(set(self.keys)) < len(self.keys) or not 1 <= len(self.keys) <= 255:
+            problems.append(f"keys: found {len(self.keys)}, expected 1 to 255, each once")
+        if self.source not in ("demonstration", "rollout"):
+            problems.append(f"source: found {self.source!r}, expected demonstration or rollout")
+        raise_if_any(problems)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "format_version": FORMAT_VERSION,
+            "frame": self.frame.to_json(),
+            "keys": list(self.keys),
+            "actions": self.actions.to_json(),
+            "fps": self.fps,
+            "window": self.window,
+            "region": self.region.to_json(),
+            "source": self.source,
+            "started_utc": self.started_utc,
+            "versions": self.versions,
+            "pixels": self.pixels,
+            "complete": self.complete,
+        }
+
+    @classmethod
+    def from_json(cls, value: Any) -> "Meta":
+        """Raises `TwoframeError` for anything that `to_json` cannot have written."""
+        check_version(value, "recording", FORMAT_VERSION)
+        typed = {
+            "keys": list,
+            "fps": (int, float),
+            "window": (str, type(None)),
+            "source": str,
+            "started_utc": str,
+            "versions": dict,
+            "pixels": str,
+            "complete": bool,
+        }
+        check_types(value, typed)
+        if not all(isinstance(key, str) and named_key(key).name == key for key in value["keys"]):
+            raise TwoframeError("keys: found something that is not the name of a key, expected names")
+        return cls(
+            frame=FrameSpec.from_json(value.get("frame")),
+            keys=tuple(value["keys"]),
+            actions=ActionSet.from_json(value.get("actions")),
+            fps=float(value["fps"]),
+            window=value["window"],
+            region=Box.from_json(value.get("region")),
+            source=value["source"],
+            started_utc=value["started_utc"],
+            versions={str(name): str(version) for name, version in value["versions"].items()},
+            pixels=value["pixels"],
+            complete=value["complete"],
+        )
+
+
+def pixels_digest(specs: Sequence[FrameSpec]) -> str:
+    """A digest of the contract's patterns prepared by all `specs` in turn: equal on machines that see alike."""
+    digest = hashlib.sha256()
+    for image in contract_patterns():
+        for spec in specs:
+            image = prepare(image, spec)
+        digest.update(image.tobytes())
+    return digest.hexdigest()
+
+
+def completed(meta: Meta) -> Meta:
+    """`meta` of a recording that ended in order."""
+    return replace(meta, complete=True)

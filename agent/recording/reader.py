@@ -1,0 +1,200 @@
+"""A recording: one folder of numpy arrays and a `meta.json`; this is its reader (the writer is beside it).
+
+The reader trusts nothing: what is in the folder may be cut off, damaged or made by somebody hostile. It
+never loads pickles, follows no link out of the folder, maps the frames instead of loading them, and cuts
+all arrays to the same length without changing the files.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from tokenize import TokenError
+from typing import Any, BinaryIO
+from warnings import catch_warnings, simplefilter
+
+import numpy as np
+
+from agent.arrays import Array, Bools, Floats, Ints, Levels
+from agent.errors import TwoframeError
+from agent.json_files import read_json
+from agent.recording.format import KEY_EVENT, PERSON, Meta
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One recording, opened. All arrays but `key_events` have the same length T.
+
+    frames (T, H, W, C) uint8, mapped read-only; captured_ns (T,) int64, increasing, from the start of the
+    recording; keys (T, K) bool; key_events (E,) of `KEY_EVENT`; control (T,) uint8 or None, `PERSON` but where in a
+    rollout the agent held the keys, or in a demonstration wrong ones were pressed beside those held, which are the
+    person's there too; probabilities (T, A) float32 or None. `problems` says in words what a cut-off recording lacks.
+    """
+
+    folder: Path
+    meta: Meta
+    frames: Levels
+    captured_ns: Ints
+    keys: Bools
+    key_events: Array
+    control: Levels | None
+    probabilities: Floats | None
+    problems: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.captured_ns)
+
+    @property
+    def duration_s(self) -> float:
+        """From the first frame to the last, gaps included."""
+        return float(self.captured_ns[-1] - self.captured_ns[0]) / 1e9 if len(self) > 1 else 0.0
+
+    @property
+    def median_spacing_ns(self) -> int:
+        """Of neighbouring frames; 0 where there are fewer than two."""
+        return int(np.median(np.diff(self.captured_ns))) if len(self) > 1 else 0
+
+    def gap_before(self) -> Bools:
+        """(T,) bool: whether a gap lies before frame t, a spacing of more than twice the median; t=0 always."""
+        result = np.ones(len(self), np.bool_)
+        result[1:] = np.diff(self.captured_ns) > 2 * self.median_spacing_ns
+        return result
+
+    def held_at(self, times_ns: Ints) -> Bools:
+        """(n, K) bool: the keys held at increasing `times_ns`, from the events."""
+        return held_at(self.key_events, times_ns, len(self.meta.keys))
+
+    @classmethod
+    def open(cls, folder: Path) -> "Recording":
+        """Raises `TwoframeError` if `folder` is no recording or is damaged beyond a cut."""
+        try:
+            return _open(folder)
+        except OSError as error:
+            raise TwoframeError(f"{folder}: found {error.strerror or error}, expected a recording") from None
+
+
+def _open(folder: Path) -> Recording:
+    if not (folder / "meta.json").is_file():
+        raise TwoframeError(f"{folder}: found no meta.json, expected a recording made by collect")
+    try:
+        meta = Meta.from_json(read_json(folder / "meta.json"))
+    except TwoframeError as error:
+        raise TwoframeError(f"{folder / 'meta.json'}: {error}") from None
+    k, a = len(meta.keys), len(meta.actions)
+    required: dict[str, tuple[Any, tuple[int, ...]]] = {
+        "frames": (np.uint8, meta.frame.shape),
+        "captured_ns": ("<i8", ()),
+        "keys": (np.bool_, (k,)),
+    }
+    optional: dict[str, tuple[Any, tuple[int, ...]]] = {
+        "control": (np.uint8, ()),
+        "probabilities": ("<f4", (a,)),
+    }
+    arrays, problems = {}, []
+    for name, (dtype, row) in (required | optional).items():
+        path = folder / f"{name}.npy"
+        if name in optional and not path.exists() and not path.is_symlink():
+            continue
+        arrays[name], lost = _mapped(path, np.dtype(dtype), row)
+        problems += [lost] if lost else []
+    events, lost = _mapped(folder / "key_events.npy", KEY_EVENT, ())
+    problems += [lost] if lost else []
+
+    t = min(len(array) for array in arrays.values())
+    for name, array in arrays.items():
+        if len(array) > t:
+            problems.append(f"{name}.npy: found {len(array)} rows, used {t}")
+        arrays[name] = array[:t]
+    if not meta.complete:
+        problems.append("the recorder did not end in order: at most the last second is lost")
+    captured_ns = np.array(arrays["captured_ns"])
+    if t and (captured_ns[0] < 0 or (np.diff(captured_ns) <= 0).any()):
+        raise TwoframeError(f"{folder}/captured_ns.npy: found times that do not increase, expected increasing ones")
+    events = np.array(events)
+    if (events["key"] >= k).any() or (np.diff(events["time_ns"]) < 0).any():
+        raise TwoframeError(f"{folder}/key_events.npy: found unknown keys or times that go back; delete the recording")
+    control = arrays.get("control")
+    if control is not None and (control > PERSON).any():
+        raise TwoframeError(f"{folder}/control.npy: found values over 1, expected 0 (agent) or 1 (person)")
+    return Recording(
+        folder=folder,
+        meta=meta,
+        frames=arrays["frames"],
+        captured_ns=captured_ns,
+        keys=np.array(arrays["keys"]),
+        key_events=events,
+        control=None if control is None else np.array(control),
+        probabilities=None if "probabilities" not in arrays else np.array(arrays["probabilities"]),
+        problems=tuple(problems),
+    )
+
+
+def _mapped(path: Path, dtype: np.dtype[Any], row: tuple[int, ...]) -> tuple[Array, str | None]:
+    """The array in `path` as far as the file reaches, mapped read-only, and what it lacks.
+
+    Its header must announce `dtype` and rows of shape `row`; only plain version 1 headers are read.
+    """
+    if path.is_symlink() or not path.is_file():
+        raise TwoframeError(f"{path}: found no plain file, expected an array; copy the whole recording again")
+    expected = f"expected {dtype} (T, {', '.join(map(str, row))})"
+    with path.open("rb") as file:
+        try:
+            shape, fortran, found = _header(file)
+        except _NO_HEADER as error:
+            found_text = str(error).splitlines()[0][:80] if str(error) else type(error).__name__
+            raise TwoframeError(f"{path}: found no readable header ({found_text}), {expected}") from None
+        offset = file.tell()
+        size = file.seek(0, 2)
+    if found != dtype or fortran or len(shape) != 1 + len(row) or tuple(shape[1:]) != row or shape[0] < 0:
+        raise TwoframeError(f"{path}: found {str(found)[:80]} {str(shape)[:80]}, {expected}; record again")
+    row_bytes = dtype.itemsize * math.prod(row)
+    held = min(shape[0], (size - offset) // row_bytes)
+    lost = f"{path.name}: found {held} of {shape[0]} rows in the file" if held < shape[0] else None
+    if held == 0:
+        return np.empty((0, *row), dtype), lost
+    return np.memmap(path, dtype, "r", offset, (held, *row)), lost
+
+
+# All that numpy raises for a header that is none, depending on where its parser gives up.
+_NO_HEADER = (ValueError, TypeError, SyntaxError, RecursionError, MemoryError, EOFError, TokenError, Warning)
+
+
+def _header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, Fortran order and dtype; what numpy only warns of, such as headers of Python 2, is refused."""
+    version = np.lib.format.read_magic(file)
+    if version != (1, 0):
+        raise ValueError(f"npy version {version}")
+    with catch_warnings():
+        simplefilter("error")
+        return np.lib.format.read_array_header_1_0(file)
+
+
+def held_at(events: Array, times_ns: Ints, keys: int) -> Bools:
+    """(n, keys) bool: which keys are down at each of the `times_ns`, by `events` (E,) of `KEY_EVENT` in time order."""
+    held = np.zeros((len(times_ns), keys), np.bool_)
+    for k in range(keys):
+        own = events[events["key"] == k]
+        last = np.searchsorted(own["time_ns"], times_ns, side="right") - 1
+        held[:, k] = (last >= 0) & own["down"][last] if len(own) else False
+    return held
+
+
+def find_recordings(paths: Iterable[Path]) -> list[Path]:
+    """Each path itself if it is a recording, else the recordings directly in it, by name.
+
+    Raises `TwoframeError` for a path with neither.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if (path / "meta.json").exists():
+            inside = [path]
+        elif path.is_dir():
+            inside = sorted(child for child in path.iterdir() if (child / "meta.json").exists())
+        else:
+            inside = []
+        if not inside:
+            raise TwoframeError(
+                f"{path}: found no recording, expected a folder made by collect, or one that holds such"
+            )
+        found += [folder for folder in inside if folder not in found]
+    return found

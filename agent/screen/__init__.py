@@ -1,0 +1,1 @@
+"""The screen and the game's window on it."""

@@ -1,0 +1,115 @@
+"""Do corrections help? `python -m experiments.takeover [--game car3] [--minutes 1] [--correct-s 120]`.
+
+A weak agent is trained on a minute of play. Then it plays in a real window while a scripted person takes the keys
+where it goes wrong and gives them back, and `play --record` records that; `train` learns from both recordings
+(HG-DAgger, Kelly et al. 2019). Both agents play the same episodes, which neither the recordings nor the corrections
+had. A failure is an episode below half of the demonstrator's mean.
+"""
+
+import argparse
+import statistics
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agent.errors import TwoframeError, UsageError, raise_if_any, run_command, usage
+from agent.recording.format import PERSON
+from agent.recording.reader import Recording
+from bench.closed_loop.measure import DISPLAY, QUICK, WRONG_KEYS, Scale, Workshop, episodes_beyond
+from bench.table import Bench, files_without_place, show
+from collect.disturbance import rate_beyond
+from games.catalogue import GAMES, game_named
+from games.window.display import VirtualDisplay
+
+MOST_CORRECTED_S = 120.0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    def command() -> int:
+        return run(parsed(argv))
+
+    return run_command(command)
+
+
+def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
+    corrected = [name for name, game in GAMES.items() if game.corrector]
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.takeover",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--quick", action="store_true", help="two short episodes and little of the rest")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures into this file too")
+    parser.add_argument("--game", default="car3", metavar="NAME", help=f"one of {', '.join(corrected)}")
+    parser.add_argument("--out", type=Path, default=Path("bench/out/takeover"), metavar="FOLDER")
+    parser.add_argument("--minutes", type=float, default=1.0, metavar="M", help="of play for the weak agent (1)")
+    parser.add_argument(
+        "--wrong-keys", type=float, default=WRONG_KEYS, metavar="N", help=f"a minute, by collect ({WRONG_KEYS:g})"
+    )
+    parser.add_argument("--correct-s", type=float, default=MOST_CORRECTED_S, metavar="S", help="of the rollout (120)")
+    parser.add_argument("--train", default="", metavar='="FLAGS"', help="of both trainings")
+    parser.add_argument("--episodes", type=int, metavar="N", help="without it those of the game")
+    return parser.parse_args(argv)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Raises `TwoframeError`; what was made before is kept."""
+    game = game_named(options.game)
+    if game.corrector is None:
+        raise UsageError(f"--game: found {game.name}, expected one with a corrector; see --help")
+    with usage():
+        raise_if_any(
+            [
+                *episodes_beyond({"--episodes": options.episodes}),
+                *rate_beyond("--wrong-keys", options.wrong_keys),
+                *files_without_place(options.json),
+            ]
+        )
+    scale = QUICK if options.quick else Scale(options.episodes, 60 * options.minutes)
+    correct_s = 20.0 if options.quick else options.correct_s
+    out: Path = options.out.resolve() / ("quick" if options.quick else "full")
+    out.mkdir(parents=True, exist_ok=True)
+    with VirtualDisplay(DISPLAY) as display:
+        workshop = Workshop(out, display, scale, wrong_keys=options.wrong_keys)
+        demonstrator = workshop.rollout(game, "scripted")
+        recording, _ = workshop.recording(game)
+        weak, _ = workshop.policy(game, [recording], options.train)
+        before = workshop.rollout(game, options.train, weak)
+        corrections, _ = workshop.corrections(game, weak, correct_s)
+        better, _ = workshop.policy(game, [recording, corrections], options.train)
+        after = workshop.rollout(game, options.train, better)
+    rollout = Recording.open(corrections)
+    assert rollout.control is not None  # play --record writes it
+    is_person = rollout.control == PERSON
+    corrected_s = int(is_person.sum()) / rollout.meta.fps
+    takeovers = int((np.diff(is_person.astype(int)) > 0).sum())
+    half = statistics.fmean(scores_of(demonstrator)) / 2
+    rows = [row(name, scores_of(kept), half) for name, kept in (("before", before), ("after", after))]
+    rows.append(row("demonstrator", scores_of(demonstrator), half))
+    conditions = f"{game.name}, {takeovers} takeovers, {corrected_s:.0f} s of corrections"
+    show(Bench("takeover", conditions, rows), options)
+    return 0
+
+
+def scores_of(kept: dict[str, Any]) -> list[float]:
+    return [float(episode["return"]) for episode in kept["episodes"]]
+
+
+def row(player: str, scores: Sequence[float], half: float) -> dict[str, Any]:
+    if not scores:
+        raise TwoframeError("takeover: found no episode, expected some")
+    return {
+        "agent": player,
+        "mean": statistics.fmean(scores),
+        "sd": statistics.stdev(scores) if len(scores) > 1 else 0.0,
+        "worst": min(scores),
+        "failures": sum(score < half for score in scores),
+        "every score": " ".join(f"{score:.0f}" for score in scores),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Who plays a game from inside its process: scripts, random keys, nobody."""

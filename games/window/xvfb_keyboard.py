@@ -1,0 +1,100 @@
+"""The keyboard of a virtual X server, for a player that must not be taken for the agent.
+
+The agent presses on XTEST's own keyboard. XTEST can also press on another device; python-xlib does not know that
+request, so it is spelled out here.
+"""
+
+from collections.abc import Collection
+from contextlib import ExitStack
+from typing import Any
+
+from Xlib.ext import xinput, xtest
+from Xlib.protocol import rq
+
+from agent.keyboard.x11 import close_display, keycodes, open_display, physical_keyboards, x_errors
+from agent.keyboard.x11_emitter import X11Emitter
+
+DEVICE_NAME = "Xvfb keyboard"
+_KEY_PRESS, _KEY_RELEASE = 1, 2  # from the first event of XInput 1 on
+
+
+class _FakeDeviceKey(rq.Request):  # type: ignore[misc]
+    """xXTestFakeInputReq (xtestproto.h), with the event of a device in place of a core event."""
+
+    _request = rq.Struct(
+        rq.Card8("opcode"),
+        rq.Opcode(2),
+        rq.RequestLength(),
+        rq.Card8("event"),
+        rq.Card8("detail"),
+        rq.Pad(2),
+        rq.Card32("delay_ms"),
+        rq.Pad(23),
+        rq.Card8("device"),
+    )
+
+
+class XvfbKeyboard:
+    """An `Emitter` for `names` on the keyboard of the Xvfb that DISPLAY names. Raises `TwoframeError`."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        with ExitStack() as opened:
+            self._windows = X11Emitter(names)  # asked only who has the focus
+            opened.callback(self._windows.close)
+            self._display = open_display()
+            opened.callback(close_display, self._display)
+            with x_errors("keyboard"):
+                self._device = _xvfb_keyboard(self._display)
+                self._code_of = keycodes(self._display, names)
+                self._opcode = self._display.display.get_extension_major(xtest.extname)
+                self._first_event = self._display.query_extension(xinput.extname).first_event
+            self._opened = opened.pop_all()
+
+    def press(self, keys: Collection[str], window_id: int | None = None) -> bool:
+        if window_id is not None and not self.is_focused(window_id):
+            return False
+        self._send(_KEY_PRESS, keys)
+        return True
+
+    def release(self, keys: Collection[str]) -> None:
+        self._send(_KEY_RELEASE, keys)
+
+    def is_focused(self, window_id: int) -> bool:
+        return self._windows.is_focused(window_id)
+
+    def focused_window(self) -> int | None:
+        return self._windows.focused_window()
+
+    def close(self) -> None:
+        self._opened.close()
+
+    def _send(self, event: int, keys: Collection[str]) -> None:
+        with x_errors("keyboard"):
+            for key in keys:
+                _FakeDeviceKey(
+                    display=self._display.display,
+                    opcode=self._opcode,
+                    event=self._first_event + event,
+                    detail=self._code_of[key],
+                    delay_ms=0,
+                    device=self._device,
+                )
+            self._display.sync()
+
+
+def has_xvfb_keyboard() -> bool:
+    """Whether DISPLAY names an Xvfb. Raises `TwoframeError` if it names no X server."""
+    display = open_display()
+    try:
+        with x_errors("keyboard"):
+            return _xvfb_keyboard(display) is not None
+    finally:
+        close_display(display)
+
+
+def _xvfb_keyboard(display: Any) -> int | None:
+    keyboards = physical_keyboards(display)
+    if len(keyboards) != 1:  # a real machine's: its power button is one, too
+        return None
+    device = display.xinput_query_device(keyboards[0]).devices[0]
+    return keyboards[0] if device.name == DEVICE_NAME else None

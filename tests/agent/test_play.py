@@ -1,0 +1,192 @@
+"""`play` as a user runs it: a trained policy, a real window, real keys, and none of them down afterwards."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT, Start, wait_for, without_display
+from played import KEYS, ended, keys_down, trained_policy
+
+from agent.policy.step import Policy
+from games.window.display import VirtualDisplay
+
+
+@pytest.fixture(scope="session")
+def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return trained_policy(tmp_path_factory.getbasetemp() / "trained")
+
+
+def test_it_holds_a_key_while_it_plays_and_none_when_its_time_is_over(
+    start: Start, counter: Path, display: VirtualDisplay, policy: Path, tmp_path: Path
+) -> None:
+    process = start("agent", policy, "--window", "Counter", "--duration-s", "2", "--report", tmp_path / "play.json")
+    wait_for(lambda: len(keys_down(display)) == 1, "a held key")
+    status, out, err = ended(process)
+    assert (status, err) == (0, "")
+    assert keys_down(display) == set()
+    report = json.loads((tmp_path / "play.json").read_text())
+    assert report["decisions"] > 40
+    assert sum(report["actions"].values()) == report["decisions"]
+    assert f"{report['decisions']} decisions" in out
+    heard = [json.loads(line) for line in counter.read_text().splitlines() if "key" in line]
+    assert {line["key"] for line in heard} <= set(KEYS)
+    assert sum(line["down"] for line in heard) == sum(not line["down"] for line in heard) > 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_no_key_is_down_after_a_signal(
+    number: signal.Signals, start: Start, counter: Path, display: VirtualDisplay, policy: Path
+) -> None:
+    process = start("agent", policy, "--window", "Counter")
+    wait_for(lambda: keys_down(display), "a held key")
+    process.send_signal(number)
+    time.sleep(0.3)
+    assert keys_down(display) == set()
+    status, _, err = ended(process)
+    assert status == (-signal.SIGKILL if number == signal.SIGKILL else 0)
+    assert err == ""
+
+
+def test_a_stopped_player_holds_nothing(start: Start, counter: Path, display: VirtualDisplay, policy: Path) -> None:
+    process = start("agent", policy, "--window", "Counter")
+    wait_for(lambda: keys_down(display), "a held key")
+    process.send_signal(signal.SIGSTOP)
+    time.sleep(0.3)
+    assert keys_down(display) == set()
+
+
+def test_a_key_holder_that_hangs_is_ended_and_its_keys_are_up(
+    start: Start, counter: Path, display: VirtualDisplay, policy: Path
+) -> None:
+    process = start("agent", policy, "--window", "Counter")
+    wait_for(lambda: keys_down(display), "a held key")
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    holder = next(int(child) for child in children if "key_holder" in Path(f"/proc/{child}/cmdline").read_text())
+    os.kill(holder, signal.SIGSTOP)
+    status, _, err = ended(process)
+    assert status == 1
+    assert err == (
+        "error: key holder: found it hung for 1 s, expected it to read its words; its keys are released, play again\n"
+    )
+    assert keys_down(display) == set()
+
+
+def test_a_closed_window_ends_play_with_no_key_down(
+    start: Start, display: VirtualDisplay, policy: Path, tmp_path: Path
+) -> None:
+    window = start("games.window.counter", tmp_path / "log", "--title", "Closing", "--size", "320x200")
+    wait_for(lambda: (tmp_path / "log").exists(), "the window")
+    process = start("agent", policy, "--window", "Closing")
+    wait_for(lambda: keys_down(display), "a held key")
+    window.kill()
+    status, out, err = ended(process)
+    assert (status, err) == (0, "")
+    assert "the window was closed" in out
+    assert keys_down(display) == set()
+
+
+def test_another_window_in_front_gets_no_keys(
+    start: Start, counter: Path, display: VirtualDisplay, policy: Path, tmp_path: Path
+) -> None:
+    process = start("agent", policy, "--window", "Counter")
+    wait_for(lambda: keys_down(display), "a held key")
+    other = start("games.window.counter", tmp_path / "other.jsonl", "--title", "Other", "--size", "300x200")
+    wait_for(lambda: (tmp_path / "other.jsonl").exists(), "the other window")
+    time.sleep(0.5)
+    assert keys_down(display) == set()
+    other.terminate()
+    other.wait(5)
+    heard = [json.loads(line) for line in (tmp_path / "other.jsonl").read_text().splitlines() if "key" in line]
+    assert not any(line["down"] for line in heard)
+    wait_for(lambda: keys_down(display), "a held key after the focus came back")
+    process.send_signal(signal.SIGINT)
+    assert ended(process)[0] == 0
+
+
+def test_shadow_presses_nothing(start: Start, counter: Path, display: VirtualDisplay, policy: Path) -> None:
+    status, out, err = ended(start("agent", policy, "--window", "Counter", "--shadow", "--duration-s", "1"))
+    assert (status, err) == (0, "")
+    assert "decisions" in out
+    assert not any("key" in line for line in counter.read_text().splitlines())
+
+
+def damaged(policy: Path, tmp_path: Path) -> Path:
+    copy = tmp_path / "damaged"
+    shutil.copytree(policy, copy)
+    return copy
+
+
+@pytest.mark.parametrize("name", ["policy.json", "model.keras", "policy.tflite"])
+def test_a_policy_without_a_file_is_refused(name: str, policy: Path, tmp_path: Path) -> None:
+    copy = damaged(policy, tmp_path)
+    (copy / name).unlink()
+    assert_refused(copy, name)
+
+
+@pytest.mark.parametrize("name", ["policy.json", "model.keras", "policy.tflite"])
+def test_an_altered_policy_is_refused(name: str, policy: Path, tmp_path: Path) -> None:
+    copy = damaged(policy, tmp_path)
+    content = bytearray((copy / name).read_bytes())
+    content[len(content) // 2 :] = b"x" * 9
+    (copy / name).write_bytes(content)
+    assert_refused(copy, name)
+
+
+def assert_refused(folder: Path, name: str) -> None:
+    assert name in complaint_without_display(folder)
+
+
+def complaint_without_display(folder: Path) -> str:
+    """The one line that `play` ends with, on a machine without a screen."""
+    done = subprocess.run(
+        [sys.executable, "-m", "agent", folder],
+        cwd=ROOT,
+        env=without_display(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    return done.stderr
+
+
+def test_without_a_display_it_says_so(policy: Path) -> None:
+    assert complaint_without_display(policy).startswith("error: display: found none")
+
+
+def test_an_agent_py_where_the_user_stands_is_not_taken_for_ours(
+    start: Start, counter: Path, display: VirtualDisplay, policy: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "agent.py").write_text("raise SystemExit('shadowed')")
+    play = Path(sys.executable).with_name("play")
+    process = subprocess.Popen(
+        [play, policy, "--window", "Counter", "--duration-s", "1"],
+        cwd=tmp_path / "here",
+        env=display.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    status, out, err = ended(process)
+    assert (status, err) == (0, "")
+    assert "decisions" in out
+
+
+def test_live_probabilities_are_those_of_the_step_by_step_reader(policy: Path) -> None:
+    reader = Policy.load(policy, threads=1)
+    frame = np.zeros(reader.meta.frame.shape, np.uint8)
+    frame[:, :5] = 200
+    features, _ = reader.step(frame, np.zeros((1, 1, reader.meta.feature_size), np.float32))
+    _, probabilities = reader.step(frame, features[None].copy())
+    assert probabilities.sum() == pytest.approx(1, abs=1e-3)
+    assert reader.meta.actions.names[int(probabilities.argmax())] == "left"

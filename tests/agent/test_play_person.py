@@ -1,0 +1,297 @@
+"""`play` shared with a person at the keyboard: taking over, what is recorded of it, and only watching."""
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Start, wait_for
+from played import KEYS, ended, keys_down, trained_policy
+from test_collect import small_disk  # noqa: F401 (a fixture)
+from x11_person import Person
+
+from agent.recording.format import AGENT, PERSON
+from agent.recording.reader import Recording
+from games.window.display import VirtualDisplay
+from train.dataset.dataset import open_dataset
+
+LET_GO_S = 0.3  # the safety bound: by then no key of the agent is down
+
+
+@pytest.fixture(scope="session")
+def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return trained_policy(tmp_path_factory.getbasetemp() / "trained")
+
+
+@pytest.fixture
+def person(display: VirtualDisplay) -> Iterator[Person]:
+    with Person(display.name) as person:
+        yield person
+        for key in (*KEYS, "f8"):
+            person.release(key)
+
+
+def frames_in(folder: Path) -> int:
+    return len(np.load(folder / "frames.npy", mmap_mode="r")) if (folder / "frames.npy").exists() else 0
+
+
+def heard_keys(log: Path) -> list[tuple[str, bool]]:
+    """What the game's window got."""
+    lines = [json.loads(line) for line in log.read_text().splitlines() if '"key"' in line]
+    return [(line["key"], line["down"]) for line in lines]
+
+
+def recorded_keys(recording: Recording) -> list[tuple[str, bool]]:
+    return [(recording.meta.keys[event["key"]], bool(event["down"])) for event in recording.key_events]
+
+
+def other_than(down: set[str]) -> str:
+    return next(key for key in KEYS if key not in down)
+
+
+def tap(person: Person, key: str) -> None:
+    person.press(key)
+    time.sleep(0.05)
+    person.release(key)
+
+
+def assert_stays(display: VirtualDisplay, expected: set[str], seconds: float) -> None:
+    end_s = time.monotonic() + seconds
+    while True:
+        down = keys_down(display)
+        if time.monotonic() > end_s:  # seen too late to count, on a busy machine
+            return
+        assert down == expected
+        time.sleep(0.01)
+
+
+def test_a_touched_key_takes_over_at_once_and_a_quiet_second_gives_back(
+    start: Start, counter: Path, display: VirtualDisplay, policy: Path, person: Person, tmp_path: Path
+) -> None:
+    process = start("agent", policy, "--window", "Counter", "--report", tmp_path / "play.json")
+    wait_for(lambda: keys_down(display), "a held key")
+    mine = other_than(keys_down(display))
+    person.press(mine)
+    time.sleep(LET_GO_S)
+    assert_stays(display, {mine}, 1.5)  # longer than the quiet second: a held key is no quiet
+    person.release(mine)
+    released_s = time.monotonic()
+    assert_stays(display, set(), 0.7)
+    wait_for(lambda: keys_down(display), "the agent's key")
+    assert time.monotonic() - released_s > 0.9
+    process.send_signal(signal.SIGINT)
+    status, out, err = ended(process)
+    assert (status, err) == (0, "")
+    assert keys_down(display) == set()
+    assert "you have the keys" in out
+    assert "the agent has the keys again" in out
+    report = json.loads((tmp_path / "play.json").read_text())
+    assert report["takeovers"] == 1
+    assert 15 < report["decisions_by_person"] < report["decisions"]
+
+
+def test_taking_over_with_the_key_that_the_agent_holds_leaves_it_down_for_the_game(
+    start: Start, counter: Path, display: VirtualDisplay, policy: Path, person: Person
+) -> None:
+    process = start("agent", policy, "--window", "Counter")
+    turns = len(heard_keys(counter))
+    wait_for(lambda: len(heard_keys(counter)) >= turns + 3, "a change from one key to another")
+    time.sleep(0.2)  # the picture asks for the next change about a second later
+    before = len(heard_keys(counter))
+    (key,) = keys_down(display)
+    person.press(key)
+    time.sleep(LET_GO_S)
+    assert_stays(display, {key}, 0.5)
+    assert heard_keys(counter)[before:] == []
+    person.release(key)
+    wait_for(lambda: keys_down(display) == set(), "the release", timeout_s=LET_GO_S)
+    wait_for(lambda: keys_down(display), "the agent's key")
+    process.send_signal(signal.SIGINT)
+    assert ended(process)[0] == 0
+
+
+def test_without_touch_only_the_hotkey_takes_over(
+    start: Start, counter: Path, display: VirtualDisplay, policy: Path, person: Person
+) -> None:
+    process = start("agent", policy, "--window", "Counter", "--no-touch")
+    wait_for(lambda: keys_down(display), "a held key")
+    tap(person, other_than(keys_down(display)))
+    time.sleep(LET_GO_S)
+    wait_for(lambda: keys_down(display), "the agent's key", timeout_s=0.5)  # less than a quiet second
+    tap(person, "f8")
+    time.sleep(LET_GO_S)
+    assert_stays(display, set(), 1.2)
+    tap(person, "f8")
+    wait_for(lambda: keys_down(display), "the agent's key")
+    process.send_signal(signal.SIGINT)
+    status, out, err = ended(process)
+    assert (status, err) == (0, "")
+    assert out.count("you have the keys") == 1
+
+
+def test_a_rollout_holds_the_persons_keys_of_a_takeover_and_trains_with_the_originals(
+    start: Start, counter: Path, display: VirtualDisplay, policy: Path, person: Person, tmp_path: Path
+) -> None:
+    process = start("agent", policy, "--window", "Counter", "--record", tmp_path / "rollout")
+    wait_for(lambda: keys_down(display) and frames_in(tmp_path / "rollout") > 15, "a held key and frames")
+    mine = other_than(keys_down(display))
+    second = other_than({mine})
+    person.press(mine)
+    time.sleep(1.0)
+    person.press(second)
+    time.sleep(0.4)
+    person.release(second)
+    time.sleep(0.3)
+    person.release(mine)
+    wait_for(lambda: keys_down(display), "the agent's key")
+    agains = frames_in(tmp_path / "rollout")
+    wait_for(lambda: frames_in(tmp_path / "rollout") > agains + 10, "frames of the agent")
+    process.send_signal(signal.SIGINT)
+    status, out, err = ended(process)
+    assert (status, err) == (0, "")
+
+    recording = Recording.open(tmp_path / "rollout")
+    assert recording.problems == ()
+    assert recording.meta.source == "rollout"
+    assert recording.meta.complete
+    recorded = recorded_keys(recording)
+    heard = heard_keys(counter)
+    assert recorded == heard[: len(recorded)]
+    assert len(heard) - len(recorded) <= 1  # the last release, when play ends
+    assert recording.control is not None
+    assert recording.probabilities is not None
+    persons = np.flatnonzero(recording.control == PERSON)
+    assert len(persons) > 15  # at 30 fps, of about 1.7 s
+    assert (recording.control[[0, -1]] == AGENT).all()
+    keys = recording.meta.keys
+    rows = recording.keys[persons]
+    assert set(np.flatnonzero(rows.any(axis=0))) == {keys.index(mine), keys.index(second)}
+    assert rows[0].tolist() == [key == mine for key in keys]
+    assert rows[:, keys.index(mine)].mean() > 0.5
+    assert rows[:, keys.index(second)].any()
+    np.testing.assert_allclose(recording.probabilities.sum(axis=1), 1, atol=1e-3)
+    assert f"{len(recording)} frames" in out
+    assert f"{len(persons)} of them the person's" in out
+    assert f"train OLD... {tmp_path / 'rollout'} --out NEW" in out
+
+    folders = [policy.parent / "recording", tmp_path / "rollout"]
+    dataset = open_dataset(folders, actions=None, frame_of=lambda spec: spec, shift_ms=0, stride=1, room=tmp_path)
+    assert dataset.is_target[-len(recording) :].sum() == len(persons)
+
+
+def test_the_hotkey_hands_over_until_it_is_pressed_again_and_all_of_it_is_the_persons(
+    start: Start, counter: Path, display: VirtualDisplay, policy: Path, person: Person, tmp_path: Path
+) -> None:
+    process = start("agent", policy, "--window", "Counter", "--record", tmp_path / "rollout")
+    wait_for(lambda: keys_down(display) and frames_in(tmp_path / "rollout") > 10, "a held key and frames")
+    tap(person, "f8")
+    wait_for(lambda: keys_down(display) == set(), "the release", timeout_s=LET_GO_S)
+    time.sleep(1.5)
+    assert keys_down(display) == set()
+    tap(person, "f8")
+    wait_for(lambda: keys_down(display), "the agent's key")
+    process.send_signal(signal.SIGINT)
+    status, out, _ = ended(process)
+    assert status == 0
+    assert "no key is held" not in out  # no pause: the buffer went on
+    recording = Recording.open(tmp_path / "rollout")
+    assert recording.control is not None
+    persons = recording.control == PERSON
+    assert persons.sum() > 15
+    assert not recording.keys[persons].any()
+    assert np.abs(np.diff(recording.control.astype(int))).sum() == 2  # one stretch
+
+
+def test_shadow_shows_how_often_it_agrees_and_records_the_person(
+    start: Start, counter: Path, display: VirtualDisplay, policy: Path, person: Person, tmp_path: Path
+) -> None:
+    rollout, report = tmp_path / "rollout", tmp_path / "play.json"
+    process = start("agent", policy, "--window", "Counter", "--shadow", "--record", rollout, "--report", report)
+    wait_for(lambda: frames_in(rollout) > 5, "frames")
+    for key in ("a", "d", "w"):
+        person.press(key)
+        time.sleep(0.5)
+        person.release(key)
+    process.send_signal(signal.SIGINT)
+    status, out, err = ended(process)
+    assert (status, err) == (0, "")
+    pressed = [(key, down) for key in ("a", "d", "w") for down in (True, False)]
+    assert heard_keys(counter) == pressed
+    recording = Recording.open(rollout)
+    assert recorded_keys(recording) == pressed
+    assert recording.control is not None
+    assert (recording.control == PERSON).all()
+
+    assert recording.probabilities is not None
+    decided = recording.probabilities.argmax(axis=1)
+    did = recording.meta.actions.actions_of(recording.keys, recording.meta.keys)
+    full = ~recording.gap_before()  # the first frame of a stretch has no neighbour
+    agreement = json.loads(report.read_text())["agreement"]
+    assert abs(agreement["frames"] - full.sum()) <= 5
+    agreed = agreement["share"] * agreement["frames"]
+    assert abs(agreed - (decided == did)[full].sum()) <= 8  # a key may change while a frame is taken
+    assert agreement["changes"] >= 3
+    assert set(agreement["by_action"]) == {"left", "forward", "right"}
+    assert f"it would have done what you did in {agreement['share']:.0%} of the frames" in out
+
+
+def test_a_folder_in_use_is_refused_before_anything_starts(
+    start: Start, counter: Path, policy: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "rollout").mkdir()
+    (tmp_path / "rollout" / "mine.txt").write_text("mine")
+    status, out, err = ended(start("agent", policy, "--window", "Counter", "--record", tmp_path / "rollout"))
+    assert status == 1
+    assert out == ""
+    assert "found a folder that is not empty" in err
+    assert [path.name for path in (tmp_path / "rollout").iterdir()] == ["mine.txt"]
+    assert heard_keys(counter) == []
+
+
+def test_a_disk_that_fills_ends_play_with_no_key_down_and_what_was_recorded_stays(
+    start: Start,
+    counter: Path,
+    display: VirtualDisplay,
+    policy: Path,
+    small_disk: Path,  # noqa: F811
+) -> None:
+    (small_disk / "filler").write_bytes(bytes(950_000))
+    status, _, err = ended(start("agent", policy, "--window", "Counter", "--record", small_disk / "rollout"))
+    assert status == 1
+    assert err.startswith("error: ")
+    assert "found the disk full after" in err
+    assert err.count("\n") == 1
+    assert keys_down(display) == set()
+    assert len(Recording.open(small_disk / "rollout")) > 10
+
+
+def test_a_killed_player_leaves_a_recording_that_opens(
+    start: Start, counter: Path, display: VirtualDisplay, policy: Path, tmp_path: Path
+) -> None:
+    process = start("agent", policy, "--window", "Counter", "--record", tmp_path / "rollout")
+    wait_for(lambda: frames_in(tmp_path / "rollout") > 20, "frames")
+    process.kill()
+    process.wait(5)
+    recording = Recording.open(tmp_path / "rollout")
+    assert len(recording) > 20
+    assert not recording.meta.complete
+
+
+def test_a_closed_window_finishes_the_recording(
+    start: Start, display: VirtualDisplay, policy: Path, tmp_path: Path
+) -> None:
+    window: subprocess.Popen[str] = start(
+        "games.window.counter", tmp_path / "log", "--title", "Closing", "--size", "320x200"
+    )
+    wait_for(lambda: (tmp_path / "log").exists(), "the window")
+    process = start("agent", policy, "--window", "Closing", "--record", tmp_path / "rollout")
+    wait_for(lambda: frames_in(tmp_path / "rollout") > 10, "frames")
+    window.kill()
+    status, out, err = ended(process)
+    assert (status, err) == (0, "")
+    assert "nobody took over" in out
+    assert Recording.open(tmp_path / "rollout").meta.complete

@@ -1,0 +1,100 @@
+"""`recordings` as a user runs it: on sound recordings and on broken ones."""
+
+import csv
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from recordings import write_recording
+
+from agent.recording.reader import Recording
+from collect.recordings import main
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    frames = [np.full((12, 16, 1), i, np.uint8) for i in range(60)]
+    return write_recording(tmp_path / "rec", frames, ["a"] * 20 + [""] * 20 + ["d"] * 20)
+
+
+def test_info_tells_everything_and_draws_a_sheet(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["info", str(folder), "--sheet", str(tmp_path / "sheet.png")]) == 0
+    out = capsys.readouterr().out
+    assert "60 frames 16x12 gray, 0:02, 20.0 fps (spacing 50.0 to 50.0 ms), 0 gaps" in out
+    assert "balance: left 33% forward 33% right 33%" in out
+    assert "3 events, 0 presses shorter than a frame" in out
+    sheet = cv2.imread(str(tmp_path / "sheet.png"))
+    assert sheet is not None
+    assert sheet.max() > 200  # keys and times are drawn in
+
+
+def test_list_and_info_go_on_after_a_broken_recording(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = write_recording(tmp_path / "broken", [np.zeros((12, 16, 1), np.uint8)] * 3, ["a"] * 3)
+    (broken / "frames.npy").write_bytes(b"nothing")
+    for command in ("list", "info"):
+        assert main([command, str(tmp_path)]) == 1
+        out = capsys.readouterr().out
+        assert f"{broken}: broken:" in out
+        assert "60 frames" in out
+
+
+def test_a_cut_off_recording_says_what_it_lacks(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content = (folder / "frames.npy").read_bytes()
+    (folder / "frames.npy").write_bytes(content[: -5 * 16 * 12])
+    assert main(["info", str(folder)]) == 0
+    out = capsys.readouterr().out
+    assert "found: frames.npy: found 55 of 60 rows in the file" in out
+    assert "55 frames" in out
+
+
+def test_a_trimmed_recording_begins_with_the_keys_then_held(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "part"
+    assert main(["trim", str(folder), "--out", str(out), "--start-s", "0.5", "--end-s", "2.5"]) == 0
+    whole, part = Recording.open(folder), Recording.open(out)
+    assert len(part) == 40
+    assert part.captured_ns[0] == 0
+    assert (part.frames == whole.frames[10:50]).all()
+    assert (part.keys == whole.keys[10:50]).all()
+    assert part.meta.started_utc == "2026-01-01T00:00:00.500+00:00"
+
+
+def test_export_gives_a_row_per_frame(folder: Path) -> None:
+    assert main(["export", str(folder)]) == 0
+    with (folder / "frames.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 60
+    assert rows[0] == {"time_s": "0.000000", "key_a": "1", "key_w": "0", "key_d": "0", "action": "left"}
+    assert [row["action"] for row in rows[20:40]] == ["forward"] * 20
+
+
+def test_a_video_shows_every_frame_at_the_recorded_rate(folder: Path, tmp_path: Path) -> None:
+    assert main(["video", str(folder), "--out", str(tmp_path / "v.mp4"), "--start-s", "1"]) == 0
+    video = cv2.VideoCapture(str(tmp_path / "v.mp4"))
+    assert video.get(cv2.CAP_PROP_FRAME_COUNT) == 40
+    assert video.get(cv2.CAP_PROP_FPS) == pytest.approx(20)
+
+
+@pytest.mark.parametrize(
+    ("flags", "status", "message"),
+    [
+        (["trim", "{}", "--out", "{}"], 1, "not empty"),
+        (["trim", "{}", "--out", "{}/new", "--start-s", "9"], 1, "no frame from 9 s"),
+        (["video", "{}", "--out", "{}/none/v.mp4"], 1, "no way to write there"),
+        (["info", "{}/none"], 1, "found no recording"),
+        (["video", "{}", "{}/../other", "--out", "v.mp4"], 2, "found 2 recordings"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(
+    flags: list[str], status: int, message: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_recording(folder.parent / "other", [np.zeros((12, 16, 1), np.uint8)], ["a"])
+    assert main([flag.format(folder) for flag in flags]) == status
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1

@@ -1,0 +1,24 @@
+"""What the commands must not load."""
+
+import subprocess
+import sys
+
+import pytest
+
+LISTING = "import sys; import {module}; print(*sorted(m for m in sys.modules if '.' not in m))"
+
+
+def loaded_by(module: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", LISTING.format(module=module)], capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("module", ["collect.cli", "collect.recordings", "agent.play.cli", "agent.policy.step"])
+def test_collect_and_play_never_load_tensorflow(module: str) -> None:
+    assert not loaded_by(module) & {"tensorflow", "keras", "train"}
+
+
+def test_train_never_loads_a_device() -> None:
+    assert not loaded_by("train.cli, train.fitting.fit, train.export") & {"mss", "pynput", "Xlib", "pywinctl"}

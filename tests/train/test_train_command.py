@@ -1,0 +1,215 @@
+"""`train` as a user runs it: small recordings in, a policy that plays out, and one line for what is wrong."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from recordings import meta, write_recording
+from training import SIZE, bar_frames, bar_recording
+
+from agent.frames import RollingFrames
+from agent.policy.step import Policy
+from train.cli import main
+
+# Keras 3.15 converts its variables to numpy 2 arrays that way.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning")
+# Neighbouring frames: the bar turns too often for a longer view back.
+QUICK = ["--max-minutes", "2", "--batch", "32", "--shift", "0", "--apart-ms", "0"]
+
+
+def accuracy_at_play(policy: Policy, t: int = 200, seed: int = 99) -> float:
+    """On a bar it never saw, frame by frame as `play` does."""
+    frames, keys = bar_frames(t, seed)
+    rolling = RollingFrames(policy.meta.frames_per_window, policy.meta.feature_size, policy.meta.apart)
+    right = []
+    for frame, key in zip(frames, keys, strict=True):
+        features, probabilities = policy.step(frame, rolling.features)
+        rolling.push(frame, features)
+        if rolling.is_full:
+            right.append("awd"[probabilities.argmax()] == key)
+    return float(np.mean(right))
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return bar_recording(tmp_path_factory.mktemp("recordings") / "rec", 900)
+
+
+def test_two_frames_show_what_one_cannot(recording: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    accuracies = {}
+    for frames, epochs in ((1, 3), (2, 20)):
+        out = tmp_path / f"policy{frames}"
+        assert main([str(recording), "--out", str(out), "--frames", str(frames), "--epochs", str(epochs), *QUICK]) == 0
+        accuracies[frames] = accuracy_at_play(Policy.load(out, threads=1))
+    assert accuracies[2] > 0.9
+    assert accuracies[1] < 0.6
+
+    said = capfd.readouterr()
+    assert said.err == ""
+    parts = ("actions played: left", "'repeat the last action' is right in", "samples/s", "recall of right")
+    for part in (*parts, "it still says the old one in", "earlier frames the newest instead: decides otherwise in"):
+        assert part in said.out
+    assert said.out.rstrip().endswith(f"next: play {tmp_path / 'policy2'}")
+
+    out = tmp_path / "policy2"
+    assert sorted(path.name for path in out.iterdir()) == ["model.keras", "policy.json", "policy.tflite", "report"]
+    pictures = ["confusion.png", "curves.png", "timeline.png", "worst.png"]
+    assert (
+        sorted(path.name for path in (out / "report").iterdir())
+        == [*pictures[:2], "metrics.json", "tensorboard"] + pictures[2:]
+    )
+    assert scalars(out / "report" / "tensorboard" / "validation")["loss"][-1] > 0
+    policy = json.loads((out / "policy.json").read_text())
+    copycat = policy["metrics"]["copycat"]
+    assert copycat["repeats_at_changes"] < 0.1  # it looks
+    assert copycat["earlier_frames"]["the newest instead"]["otherwise"] > 0.3
+    assert copycat["earlier_frames"]["from elsewhere"]["accuracy"] < 0.7
+    assert json.loads((tmp_path / "policy1" / "policy.json").read_text())["metrics"]["copycat"]["earlier_frames"] == {}
+    assert policy["metrics"]["litert"]["same"] >= 0.99
+    assert policy["metrics"]["litert"]["largest_difference"] < 0.1
+    assert policy["spacing_ns"] == [50_000_000] * 3
+    assert policy["training"]["seed"] == 0
+    assert "repeat the last action" in policy["metrics"]["baselines"]
+
+
+def test_a_policy_may_see_less_and_do_other_things_than_was_recorded(recording: Path, tmp_path: Path) -> None:
+    out = tmp_path / "policy"
+    told = ["--crop", "0,4,32,16", "--size", "16x8", "--keys", "left=a", "stay=", "right=d", "--epochs", "1", *QUICK]
+    assert main([str(recording), "--out", str(out), *told]) == 0
+    policy = Policy.load(out, threads=1)
+    assert policy.meta.recorded.shape == (24, 32, 1)
+    assert policy.meta.frame.shape == (8, 16, 1)
+    assert policy.meta.actions.names == ("left", "stay", "right")
+
+
+def scalars(folder: Path) -> dict[str, list[float]]:
+    """What TensorBoard would draw of the event files in `folder`."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder), size_guidance={"tensors": 0})
+    events.Reload()
+    return {
+        tag: [float(np.frombuffer(event.tensor_proto.tensor_content, np.float32)[0]) for event in events.Tensors(tag)]
+        for tag in events.Tags()["tensors"]
+    }
+
+
+def test_a_mirror_strided_frames_and_recordings_to_judge_by(recording: Path, tmp_path: Path) -> None:
+    out, judge = tmp_path / "policy", bar_recording(tmp_path / "judge", 200, seed=5)
+    told = ["--validate", str(judge), "--mirror", "left=right", "--stride", "2", "--erase", "0.1"]
+    told += ["--weights", "float16", "--epochs", "2", *QUICK]
+    assert main([str(recording), "--out", str(out), *told]) == 0
+    policy = json.loads((out / "policy.json").read_text())
+    assert policy["fps"] == 10
+    assert policy["spacing_ns"] == [100_000_000] * 3
+    assert policy["metrics"]["training_windows"] == 896  # held 65 ms later: not known of the last two
+    assert policy["metrics"]["validation"]["windows"] == 196
+    assert policy["metrics"]["litert"]["weights"] == "float16"
+    assert policy["metrics"]["litert"]["same"] >= 0.99
+    Policy.load(out, threads=1)
+
+
+def test_bfloat16_trains_and_what_it_learned_is_exported_as_float32(recording: Path, tmp_path: Path) -> None:
+    out = tmp_path / "policy"
+    told = ["--precision", "bfloat16", "--weights", "float32", "--epochs", "1", *QUICK]
+    assert main([str(recording), "--out", str(out), *told]) == 0
+    litert = json.loads((out / "policy.json").read_text())["metrics"]["litert"]
+    assert litert["largest_difference"] < 0.05
+
+
+def bad(case: str, recording: Path, folder: Path) -> tuple[list[object], str]:
+    """The arguments of one bad input, made in `folder`, and what must be said of it."""
+    frames, keys = bar_frames(60, 0)
+    empty = write_recording(folder / "empty", [], [], described=meta(size=SIZE))
+    straight = write_recording(folder / "straight", frames, ["w"] * 60, described=meta(size=SIZE))
+    other = write_recording(folder / "other", [frame[:12] for frame in frames], keys, described=meta(size=(32, 12)))
+    short = write_recording(folder / "short", frames[:6], ["a", "w", "d"] * 2, described=meta(size=SIZE))
+    full = folder / "full"
+    full.mkdir()
+    (full / "thing").touch()
+    out = folder / "out"
+    return {
+        "no recording": ([folder / "nothing", "--out", out], "nothing: found no recording"),
+        "an empty recording": ([empty, "--out", out], "empty: found no frames"),
+        "an action never played": ([straight, "--out", out], "found no frame with the action left, right"),
+        "different frames": ([recording, other, "--out", out], "other: found frames 32x12 gray, expected 32x24 gray"),
+        "too short": ([short, "--out", out], "found too few windows"),
+        "no window": ([short, "--out", out, "--frames", "5"], "no 5 in a row"),
+        "output in use": ([recording, "--out", full], "full: found a folder that is not empty"),
+        "judged by itself": ([recording, "--validate", recording, "--out", out], "rec among what is learned from"),
+        "keys not recorded": ([recording, "--out", out, "--keys", "left=j", "right=l"], "that were not recorded"),
+    }[case]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        "no recording",
+        "an empty recording",
+        "an action never played",
+        "different frames",
+        "too short",
+        "no window",
+        "output in use",
+        "keys not recorded",
+        "judged by itself",
+    ],
+)
+def test_bad_input_is_one_line(case: str, recording: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    arguments, said = bad(case, recording, tmp_path)
+    assert main([str(argument) for argument in arguments]) == (2 if case == "judged by itself" else 1)
+    error = capfd.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert said in error
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--frames", "0"], "--frames: found 0"),
+        (["--size", "640x480"], "--size: found 640x480"),
+        (["--color", "rgb"], "--color: found rgb"),
+        (["--max-minutes", "0", "--drop-older", "2"], "--max-minutes: found 0"),
+        (["--learning-rate", "nan"], "--learning-rate: found nan"),
+        (["--keys", "left"], "found 'left', expected NAME=KEY"),
+        (["--mirror", "left=up"], "--mirror: found 'left=up', expected two of left, forward, right"),
+        (["--mirror", "left=right", "right=forward"], "swapped already"),
+        (["--stride", "0"], "--stride: found 0"),
+    ],
+)
+def test_wrong_usage_exits_with_2(
+    recording: Path, tmp_path: Path, arguments: list[str], said: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(recording), "--out", str(tmp_path / "out"), *arguments]) == 2
+    error = capfd.readouterr().err
+    assert error.startswith("error: ")
+    assert said in error
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_loss_that_is_no_number_ends_in_one_line(
+    recording: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(recording), "--out", str(tmp_path / "out"), "--learning-rate", "1e30"]) == 1
+    error = capfd.readouterr().err
+    assert error.startswith("error: loss: found no number (NaN) in epoch 1")
+    assert error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_help_and_errors_never_wait_for_tensorflow(tmp_path: Path) -> None:
+    code = (
+        "import sys; from train.cli import main\n"
+        f"status = main([{str(tmp_path)!r}, '--out', {str(tmp_path / 'out')!r}])\n"
+        "print(status, [name for name in ('tensorflow', 'keras', 'mss', 'pynput') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "1 []"
+    helped = subprocess.run([sys.executable, "-m", "train", "--help"], capture_output=True, text=True, check=True)
+    assert "--max-minutes" in helped.stdout
+    assert subprocess.run([sys.executable, "-m", "train", "--nonsense"], capture_output=True).returncode == 2

@@ -1,0 +1,200 @@
+"""The loop of training, with a learner that does as it is told."""
+
+import json
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from recordings import meta
+
+from agent.errors import TwoframeError
+from train.dataset.batches import Augmentation, Batch, Batches
+from train.dataset.dataset import Dataset, previous_actions
+from train.dataset.frame_windows import Stretch
+from train.fitting.fit import Fit, Fitting, Plan, learning_rate_share
+from train.fitting.history import Epoch, History
+from train.fitting.learner import Step
+from train.metrics import commonest, score
+
+LABELS = np.arange(200) // 5 % 3
+PIXELS = np.random.default_rng(0).integers(0, 256, (200, 8, 8, 1), np.uint8)
+
+
+class ToldLearner:
+    """Learns nothing: after epoch e it gives the truth the probability `truth[e - 1]`; weights are the epoch."""
+
+    def __init__(self, truth: Sequence[float], loss: Sequence[float] | None = None) -> None:
+        self.truth, self.loss = truth, loss or [1.0] * len(truth)
+        self.epoch = 0
+        self.shares: list[float] = []
+        self.moved: dict[int, bool] = {}  # by epoch, whether its images were
+
+    def begin_epoch(self, number: int, steps: int, done: int) -> None:
+        self.epoch = number
+        self.begun_at = done
+
+    def end_step(self, loss: float) -> None: ...
+
+    def end_epoch(self, epoch: Epoch) -> None: ...
+
+    def train(self, batch: Batch, learning_rate_share: float, *, passed_s: float, stop: bool) -> Step:
+        self.shares.append(learning_rate_share)
+        counts = batch.ends[:, -1] >= 0
+        moved = not np.array_equal(batch.frames[counts, -1], PIXELS[batch.ends[counts, -1]])
+        self.moved[self.epoch] = moved or self.moved.get(self.epoch, False)
+        return Step(self.loss[self.epoch - 1], 0, passed_s, stop)
+
+    def predict(self, batch: Batch) -> np.ndarray:
+        right = self.truth[self.epoch - 1]
+        said = np.full((*batch.labels.shape, 3), (1 - right) / 2, np.float32)
+        np.put_along_axis(said, batch.labels[..., None], right, axis=2)
+        return said
+
+    def summed(self, values: np.ndarray) -> np.ndarray:
+        return values
+
+    def weights(self) -> list[np.ndarray]:
+        return [np.array(self.epoch)]
+
+    def set_weights(self, weights: list[np.ndarray]) -> None:
+        self.epoch = int(weights[0])
+
+
+def told(
+    learner: ToldLearner, *, history: History | None = None, stop_after: int = -1, shift: float = 0.0, **changed: float
+) -> Fitting:
+    """The training of `learner`, asked to stop at step `stop_after`."""
+    gap_before = np.zeros(200, bool)
+    gap_before[0] = True
+    described = meta(size=(8, 8))
+    dataset = Dataset(
+        sources=(PIXELS,),
+        starts=np.array([0, 200]),
+        labels=LABELS,
+        previous=previous_actions(LABELS, gap_before, 1),
+        gap_before=gap_before,
+        is_target=np.ones(200, bool),
+        is_correction=np.zeros(200, bool),
+        captured_ns=np.arange(200) * 50_000_000,
+        actions=described.actions,
+        meta=described,
+        frame=described.frame,
+    )
+    weights = np.ones(200, np.float32)
+    training, validation = (
+        Batches(dataset, [stretch], weights, frames=2, run_frames=8, batch_windows=14)
+        for stretch in (Stretch(0, 150), Stretch(150, 200))
+    )
+    plan = {"epochs": len(learner.truth), "patience": 99, "budget_s": math.inf, "seed": 0, **changed}
+    return Fitting(
+        learner,  # type: ignore[arg-type]
+        dataset,
+        training,
+        validation,
+        Plan(**plan, augmentation=Augmentation(shift=shift)),  # type: ignore[arg-type]
+        History() if history is None else history,
+        observers=[learner],
+        asked_to_stop=lambda: len(learner.shares) == stop_after,
+    )
+
+
+def fitted(learner: ToldLearner, **changed: float) -> Fit:
+    return told(learner, **changed).run()
+
+
+def test_the_weights_at_the_end_are_kept() -> None:
+    learner = ToldLearner([0.5, 0.8, 0.6])
+    result = fitted(learner)
+    best = result.history.best
+    assert best is not None
+    assert result.kept is result.history.epochs[-1]
+    assert best.number == 2
+    assert [epoch.is_best for epoch in result.history.epochs] == [True, True, False]
+    assert learner.epoch == 3
+    assert best.validation_loss == pytest.approx(-math.log(0.8), abs=1e-5)
+    assert best.scores.windows == 49
+    assert best.scores.accuracy == 1
+    assert result.failure is None
+
+
+def test_a_stopped_training_goes_on_at_the_step_where_it_was() -> None:
+    whole = ToldLearner([0.5, 0.8, 0.6])
+    fitted(whole)
+    learner, history = ToldLearner([0.5, 0.8, 0.6]), History()
+    for stop_after in (4, 15):  # in the first epoch and in the second
+        result = told(learner, history=history, stop_after=stop_after).run()
+        assert result.ended == ""
+        assert len(learner.shares) == stop_after + 1
+        history = History.from_json(json.loads(json.dumps(history.to_json())) | {"best_weights": history.best_weights})
+    assert 0 < history.step < 11
+    result = told(learner, history=history).run()
+    assert learner.begun_at == 0
+    assert result.ended == "all 3 epochs done"
+    assert learner.epoch == 3
+    assert learner.shares == whole.shares
+    assert [epoch.number for epoch in result.history.epochs] == [1, 2, 3]
+
+
+def test_images_are_moved_in_the_epochs_of_the_first_half_alone() -> None:
+    learner = ToldLearner([0.5] * 5)
+    fitted(learner, shift=0.25)
+    assert learner.moved == {1: True, 2: True, 3: True, 4: False, 5: False}
+
+
+def test_an_epoch_that_is_resumed_moves_its_images_as_it_began() -> None:
+    history = History()
+    told(ToldLearner([0.5] * 4), history=history, stop_after=15, shift=0.25).run()
+    history.passed_s, history.epoch_s = 60.0, 20.0  # two thirds of the time are over; where the epoch began it was less
+    learner = ToldLearner([0.5] * 4)
+    told(learner, history=history, shift=0.25, budget_s=90.0).run()
+    assert learner.moved == {2: True, 3: False, 4: False}
+
+
+def test_it_stops_when_the_validation_loss_no_longer_falls() -> None:
+    learner = ToldLearner([0.5, 0.8, 0.7, 0.7, 0.9])
+    result = fitted(learner, patience=2)
+    assert learner.epoch == 2 and result.kept is result.history.best
+    assert len(result.history.epochs) == 4
+    assert "not fallen for 2 epochs" in result.ended
+
+
+def test_a_loss_that_is_no_number_keeps_the_last_good_weights() -> None:
+    learner = ToldLearner([0.5, 0.6, 0.7], loss=[1.0, 1.0, math.nan])
+    result = fitted(learner)
+    assert learner.epoch == 2
+    assert "NaN" in str(result.failure)
+    assert "epoch 2" in str(result.failure)
+    with pytest.raises(TwoframeError, match="nothing was kept"):
+        fitted(ToldLearner([0.5], loss=[math.nan]))
+    assert fitted(ToldLearner([0.5, math.nan])).failure is not None
+
+
+def test_it_stops_in_time_with_what_it_has() -> None:
+    result = fitted(ToldLearner([0.5] * 1000), budget_s=1e-9)
+    assert len(result.history.epochs) == 1
+    assert "time is over" in result.ended
+
+
+def test_the_learning_rate_rises_shortly_and_falls_to_nearly_nothing() -> None:
+    shares = [learning_rate_share(i / 1000) for i in range(1001)]
+    assert shares[0] < 0.1
+    assert max(shares) > 0.99
+    assert shares[-1] == pytest.approx(0.01)
+    assert all(a >= b for a, b in pairwise(shares[30:]))
+
+
+def test_scores_are_counted_right() -> None:
+    truth, said = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 0, 1, 1, -1, 1])
+    changes = np.array([False, False, True, True, False, True])
+    scores = score(truth, said, changes, 3)
+    assert scores.accuracy == pytest.approx(3 / 6)
+    assert scores.change_accuracy == pytest.approx(1 / 3)
+    assert scores.recalls == pytest.approx((2 / 3, 1 / 2, 0))
+    assert scores.macro_f1 == pytest.approx((4 / 5 + 2 / 5 + 0) / 3)
+    assert scores.confusion == ((2, 1, 0), (0, 1, 0), (0, 1, 0))
+    assert score(truth, commonest(truth, 3), changes, 3).accuracy == pytest.approx(1 / 2)
+    none = score(truth[:0], truth[:0], changes[:0], 3)
+    assert math.isnan(none.accuracy)
+    assert none.to_json()["accuracy"] is None

@@ -1,0 +1,1 @@
+"""What is learned from: recordings on one axis of frames, windows of frames, batches."""

@@ -1,0 +1,116 @@
+"""`checkpoint.npz` in the policy folder: an unfinished training, written aside and renamed, so it is always whole."""
+
+import errno
+import json
+import os
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from agent.arrays import Array
+from agent.errors import TwoframeError
+from agent.json_files import check_types, check_version
+from train.fitting.history import History
+
+FORMAT_VERSION = 1
+CHECKPOINT_FILE = "checkpoint.npz"
+_TYPES = {"settings": dict, "recordings": str, "course": dict}
+Result = TypeVar("Result")
+Arrays = list[Array]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """`settings` are those of the command line, `recordings` a digest of what is learned from, `state` the
+    learner's."""
+
+    settings: dict[str, Any]
+    recordings: str
+    history: History
+    state: Arrays
+
+
+def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
+    """Replace the checkpoint in `folder`; the old one stays if the disk does not take the new one.
+
+    Raises `TwoframeError` then.
+    """
+    path = folder / CHECKPOINT_FILE
+    aside = path.with_name(f"{path.name}.new")
+    header = {
+        "format_version": FORMAT_VERSION,
+        "settings": checkpoint.settings,
+        "recordings": checkpoint.recordings,
+        "course": checkpoint.history.to_json(),
+    }
+    arrays = {"header": np.frombuffer(json.dumps(header).encode(), np.uint8)}
+    arrays |= {f"state_{i}": array for i, array in enumerate(checkpoint.state)}
+    arrays |= {f"best_{i}": array for i, array in enumerate(checkpoint.history.best_weights)}
+    try:
+        with aside.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]  # allow_pickle is the next keyword in numpy's stub
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        what = "the disk full" if error.errno == errno.ENOSPC else error.strerror or str(error)
+        kept = "the last checkpoint stays" if path.exists() else "no checkpoint could be written"
+        raise TwoframeError(
+            f"{path}: found {what}, expected room for a checkpoint; {kept}: free some space and go on with --resume"
+        ) from None
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """The settings in the checkpoint in `folder`, without its arrays. Raises `TwoframeError` as `read_checkpoint`."""
+    return _read(folder, lambda content, header: dict(header["settings"]))
+
+
+def read_checkpoint(folder: Path) -> Checkpoint:
+    """Raises `TwoframeError` if there is none in `folder`, or one that `write_checkpoint` cannot have written."""
+
+    def read(content: Any, header: dict[str, Any]) -> Checkpoint:
+        history = History.from_json(header["course"])
+        history.best_weights = _numbered(content, "best")
+        return Checkpoint(header["settings"], header["recordings"], history, _numbered(content, "state"))
+
+    return _read(folder, read)
+
+
+def _read(folder: Path, read: Callable[[Any, dict[str, Any]], Result]) -> Result:
+    path = folder / CHECKPOINT_FILE
+    if not path.is_file() or path.is_symlink():
+        raise TwoframeError(
+            f"{folder}: found no {CHECKPOINT_FILE}, expected an unfinished training; start one without --resume"
+        )
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
+            header = json.loads(content["header"].tobytes())
+            check_version(header, "checkpoint", FORMAT_VERSION)
+            check_types(header, _TYPES)
+            return read(content, header)
+    except TwoframeError as error:
+        raise TwoframeError(f"{path}: {error}") from None
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        EOFError,
+        MemoryError,
+        RecursionError,
+        zipfile.BadZipFile,
+    ) as error:
+        raise TwoframeError(
+            f"{path}: found something else ({type(error).__name__}), expected a checkpoint that train wrote; "
+            "start again in a new folder"
+        ) from None
+
+
+def _numbered(content: Any, name: str) -> Arrays:
+    count = sum(key.startswith(f"{name}_") for key in content.files)
+    return [content[f"{name}_{i}"] for i in range(count)]
