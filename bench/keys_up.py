@@ -25,7 +25,7 @@ from typing import Any
 from agent.check.probe_window import ProbeWindow, WindowKey
 from agent.frames import Box
 from agent.keys import key
-from agent.screen.window import GameWindow
+from agent.screen.window import Target, open_window
 from bench.live import counter_window, end, make_policy, own_display, start, wait_until
 from bench.table import Bench, bench_options, show
 from games.window.display import VirtualDisplay
@@ -165,7 +165,7 @@ class Events:
             undo()
         return event
 
-    def stealing(self, process: subprocess.Popen[str], game: GameWindow) -> Event:
+    def stealing(self, process: subprocess.Popen[str], game: Target) -> Event:
         """Another window takes the focus, and keeps account of what comes."""
         event = Event("focus stolen")
         presses, repeated_s, releases = 0, 0.0, 0
@@ -212,7 +212,7 @@ class Events:
             raise SystemExit(f"play: found {self._server.down()} held, expected {HELD}; exit {process.poll()}")
 
 
-def focus(server: Server, game: GameWindow) -> None:
+def focus(server: Server, game: Target) -> None:
     from Xlib import X
 
     window = server._display.create_resource_object("window", game.window_id)
@@ -275,7 +275,7 @@ def measure(display: VirtualDisplay, policy: Path, log: Path, times: int) -> lis
                 touch = bench.interrupting(
                     "takeover by touch", play, lambda: person.press([PERSONS]), stop_touching, but=(PERSONS,)
                 )
-                events += [touch, bench.stealing(play, GameWindow("Counter"))]
+                events += [touch, bench.stealing(play, open_window("Counter"))]
         events.append(bench.closing())
     person.close()
     return events

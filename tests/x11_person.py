@@ -9,6 +9,7 @@ from Xlib import X
 from Xlib.display import Display
 
 from agent.keys import KEYS, key
+from agent.x11 import close_display
 from games.window.xvfb_keyboard import XvfbKeyboard
 
 
@@ -107,6 +108,11 @@ class KeyWindow:
     def grab_keyboard(self) -> None:
         self._window.grab_keyboard(False, X.GrabModeAsync, X.GrabModeAsync, X.CurrentTime)
         self._display.sync()
+
+    def forsake(self) -> None:
+        """Close the connection to a server that is gone."""
+        self._open = False
+        close_display(self._display)
 
     def close(self) -> None:
         if self._open:

@@ -108,17 +108,13 @@ def _session() -> Finding:
 
 def _is_xwayland() -> bool:
     """Asked of the X server itself: an Xvfb inside a Wayland session is a sound display."""
-    from Xlib import display, error
+    from agent.x11 import close_display, connect
 
-    try:
-        connection = display.Display()
-    except (error.DisplayError, error.ConnectionClosedError, OSError) as problem:
-        text = " ".join(str(problem).split())[:100]
-        raise TwoframeError(f"found no X server that answers ({text}); start it or correct DISPLAY") from None
+    connection = connect()
     try:
         return connection.query_extension("XWAYLAND") is not None
     finally:
-        connection.close()
+        close_display(connection)
 
 
 def _capture(spec: FrameSpec, fps: float) -> Finding:

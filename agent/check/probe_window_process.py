@@ -46,10 +46,11 @@ class _X11Window:
     def __init__(self, said: int, title: str, place: tuple[int, int, int, int], keys: tuple[str, ...]) -> None:
         from Xlib import X
 
-        from agent.keyboard.x11 import keycodes, open_display, x_errors
+        from agent.keyboard.x11 import keycodes, open_keyboard
+        from agent.x11 import x_errors
 
         self._said = said
-        self._display = open_display()
+        self._display = open_keyboard()
         with x_errors("window"):
             self._name_of = {code: name for name, code in keycodes(self._display, keys).items()}
             screen = self._display.screen()
@@ -70,7 +71,7 @@ class _X11Window:
         _say(said, "ready", self._window.id, -corner.x, -corner.y, place_now.width, place_now.height)
 
     def run(self) -> None:
-        from agent.keyboard.x11 import close_display, x_errors
+        from agent.x11 import close_display, x_errors
 
         unread = b""
         with x_errors("window"):

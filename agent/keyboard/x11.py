@@ -1,20 +1,18 @@
-"""What the listener and the emitter share on X11: the connection, the key codes and the keyboards behind them."""
+"""What the listener and the emitter share on X11: the key codes, and the keyboards behind them."""
 
-import os
 import struct
-import warnings
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from Xlib import X
-from Xlib.display import Display
-from Xlib.error import ConnectionClosedError, DisplayError, XError
+from Xlib.error import XError
 from Xlib.ext import xinput
 from Xlib.protocol import rq
 
 from agent.errors import TwoframeError
 from agent.keys import key
+from agent.x11 import close_display, connect, x_errors
 
 _KEY_CLASS = 0  # of XInput 1
 _XKB_CORE_KEYBOARD = 0x100
@@ -79,43 +77,25 @@ class _QueryDevices(rq.ReplyRequest):  # type: ignore[misc]
     )
 
 
-def open_display() -> Any:
-    """A connection to the X server that DISPLAY names, for one thread. Raises `TwoframeError`."""
-    name = os.environ.get("DISPLAY")
-    if not name:
-        wayland = " (a Wayland session without X)" if os.environ.get("WAYLAND_DISPLAY") else ""
-        raise TwoframeError(
-            f"display: found none (DISPLAY is not set){wayland}, expected an X11 session; "
-            "log in with X11 (Xorg) or set DISPLAY"
-        )
-    problem = ""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)  # python-xlib forgets the sockets of failed attempts
-        try:
-            display = Display(name)
-        except (DisplayError, ConnectionClosedError) as error:
-            problem = " ".join(str(error).split())[:100]
-    if problem:
-        raise TwoframeError(
-            f"display: found no X server that answers at {name!r} ({problem}), "
-            "expected a running one; start it or correct DISPLAY"
-        )
+def open_keyboard() -> Any:
+    """A connection over which keys can be heard and pressed. Raises `TwoframeError`."""
+    display = connect()
     try:
         with x_errors("display"):
-            _check_extensions(display, name)
+            _check_extensions(display)
     except TwoframeError:
         close_display(display)
         raise
     return display
 
 
-def _check_extensions(display: Any, name: str) -> None:
+def _check_extensions(display: Any) -> None:
     wanted = (xinput.extname, "XTEST", "XKEYBOARD")
     missing = [extension for extension in wanted if not display.query_extension(extension)]
     if missing:
         raise TwoframeError(
-            f"display: found {name!r} without {' and '.join(missing)}, expected an X server with XInput 2, "
-            "XTEST and XKB; use another X server"
+            f"display: found {display.get_display_name()!r} without {' and '.join(missing)}, expected an X server "
+            "with XInput 2, XTEST and XKB; use another X server"
         )
     xinput.XIQueryVersion(
         display=display.display,
@@ -123,24 +103,6 @@ def _check_extensions(display: Any, name: str) -> None:
         major_version=2,
         minor_version=2,  # below 2.1, raw events stay away while another client grabs the keyboard
     )
-
-
-def close_display(display: Any) -> None:
-    """End the connection, which the server may have ended already."""
-    with suppress(ConnectionClosedError):
-        display.close()
-
-
-@contextmanager
-def x_errors(what: str) -> Iterator[None]:
-    """Errors of the X server inside the block become a `TwoframeError` that begins with `what`."""
-    try:
-        yield
-    except (XError, ConnectionClosedError) as error:
-        raise TwoframeError(
-            f"{what}: found the X server gone or refusing ({' '.join(str(error).split())[:100]}), "
-            "expected it to answer; start it again, then this command"
-        ) from error
 
 
 def keycodes(display: Any, names: Iterable[str]) -> dict[str, int]:

@@ -1,26 +1,20 @@
 """Pressing keys on X11: XTEST by key code, as a keyboard would, and asking who has the focus."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
 from Xlib import X
-from Xlib.error import BadDrawable, BadWindow, XError
+from Xlib.error import XError
 from Xlib.ext import xinput
 
-from agent.keyboard.x11 import (
-    close_display,
-    keycodes,
-    keycodes_down,
-    open_display,
-    physical_keyboards,
-    x_errors,
-)
+from agent.keyboard.x11 import keycodes, keycodes_down, open_keyboard, physical_keyboards
+from agent.x11 import Focus, close_display, x_errors
 
 
 class X11Emitter:
     """Presses `names` and no other keys. For one thread at a time."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
-        display = self._display = open_display()
+        display = self._display = open_keyboard()
         try:
             with x_errors("keyboard"):
                 self._code_of = keycodes(display, names)
@@ -29,7 +23,7 @@ class X11Emitter:
                 self._errors: list[XError] = []
                 display.set_error_handler(lambda error, _request: self._errors.append(error))
                 display.screen().root.xinput_select_events([(xinput.AllDevices, xinput.HierarchyChangedMask)])
-                self._active = display.intern_atom("_NET_ACTIVE_WINDOW")
+                self._focus = Focus(display)
                 self._keyboards = physical_keyboards(display)
                 self._left_down: set[int] = set()
                 self._sync()
@@ -47,7 +41,7 @@ class X11Emitter:
             # The server takes nobody else's requests in between: the focus cannot move before the keys are down.
             self._display.grab_server()
             try:
-                focused = self._has_focus(window_id)
+                focused = self._focus.is_on(window_id)
                 if focused:
                     self._press(codes)
             finally:
@@ -71,15 +65,11 @@ class X11Emitter:
 
     def is_focused(self, window_id: int) -> bool:
         with x_errors("keyboard"):
-            return self._has_focus(window_id)
+            return self._focus.is_on(window_id)
 
     def focused_window(self) -> int | None:
         with x_errors("keyboard"):
-            active = self._active_window()
-            if active:
-                return active
-            path = list(self._focused_and_above())
-            return path[-2] if len(path) > 1 else None  # below the root
+            return self._focus.window()
 
     def close(self) -> None:
         close_display(self._display)
@@ -99,43 +89,6 @@ class X11Emitter:
                 self._display.next_event()
             self._keyboards = physical_keyboards(self._display)
         return keycodes_down(self._display, self._keyboards)
-
-    def _has_focus(self, window_id: int) -> bool:
-        focus = None
-        for window in self._focused_and_above():
-            if window == window_id:
-                return True
-            focus = focus or window
-        # Some toolkits give the focus to a hidden window of theirs beside the visible one.
-        mask = ~self._display.display.info.resource_id_mask
-        return focus is not None and focus & mask == window_id & mask and self._active_window() == window_id
-
-    def _focused_and_above(self) -> Iterator[int]:
-        """The window that gets the keys, its parent and so on up to the root; nothing if there is none."""
-        focus = self._display.get_input_focus().focus
-        if focus == X.PointerRoot:
-            yield from self._under_pointer()
-            return
-        try:
-            while focus != X.NONE:
-                yield focus.id
-                focus = focus.query_tree().parent
-        except (BadWindow, BadDrawable):
-            pass  # closed while we asked: the focus is moving on
-
-    def _under_pointer(self) -> list[int]:
-        """The innermost window under the pointer, its parent and so on up to the root."""
-        window = self._display.screen().root
-        path: list[int] = []
-        while window != X.NONE:
-            path.insert(0, window.id)
-            window = window.query_pointer().child
-        return path
-
-    def _active_window(self) -> int:
-        """What the window manager says; 0 for none, or where there is no window manager."""
-        value = self._display.screen().root.get_full_property(self._active, X.AnyPropertyType)
-        return int(value.value[0]) if value is not None and len(value.value) else 0
 
     def _sync(self) -> None:
         """Wait until the server has done all that was asked; raise what it refused."""

@@ -12,8 +12,9 @@ from Xlib.error import XError
 from Xlib.ext import ge, xinput
 
 from agent.errors import TwoframeError
-from agent.keyboard.x11 import bits, close_display, is_emitted, keycodes, open_display, x_errors
+from agent.keyboard.x11 import bits, is_emitted, keycodes, open_keyboard
 from agent.keys import KeyEvent
+from agent.x11 import close_display, x_errors
 
 # XIRawEvent after its first ten bytes: device, server time, key code, device that it came from.
 _RAW_EVENT = struct.Struct("=HIIH")
@@ -38,7 +39,7 @@ class X11Keyboard:
         self._thread = threading.Thread(target=self._run, name="keyboard", daemon=True)
 
     def start(self) -> frozenset[str]:
-        display = open_display()
+        display = open_keyboard()
         try:
             with x_errors("keyboard"):
                 self._name_of = {code: name for name, code in keycodes(display, self._keys).items()}

@@ -8,7 +8,7 @@ from agent.errors import TwoframeError, UsageError
 from agent.frames import Box
 from agent.keys import key as named_key
 from agent.recording.format import MAX_FPS
-from agent.screen.window import FixedRegion, GameWindow, Target
+from agent.screen.window import FixedRegion, Target, open_window
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def check_one_place(window: str | None, region: str | None) -> None:
 def open_target(window: str | None, region: Box | None) -> Target:
     """The window with that title, or the region. Raises `TwoframeError` if there is no such window."""
     if window is not None:
-        return GameWindow(window)
+        return open_window(window)
     if region is None:
         raise UsageError("found neither --window nor --region, expected where the game is; name its window's title")
     return FixedRegion(region)

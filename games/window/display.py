@@ -80,6 +80,11 @@ class VirtualDisplay:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def server_pid(self) -> int:
+        """The process of Xvfb."""
+        return self._processes[0].pid
+
     @contextmanager
     def connection(self) -> Iterator[Any]:
         """A python-xlib connection to it, closed in the end."""

@@ -11,8 +11,9 @@ from typing import Any
 from Xlib.ext import xinput, xtest
 from Xlib.protocol import rq
 
-from agent.keyboard.x11 import close_display, keycodes, open_display, physical_keyboards, x_errors
+from agent.keyboard.x11 import keycodes, open_keyboard, physical_keyboards
 from agent.keyboard.x11_emitter import X11Emitter
+from agent.x11 import close_display, x_errors
 
 DEVICE_NAME = "Xvfb keyboard"
 _KEY_PRESS, _KEY_RELEASE = 1, 2  # from the first event of XInput 1 on
@@ -41,7 +42,7 @@ class XvfbKeyboard:
         with ExitStack() as opened:
             self._windows = X11Emitter(names)  # asked only who has the focus
             opened.callback(self._windows.close)
-            self._display = open_display()
+            self._display = open_keyboard()
             opened.callback(close_display, self._display)
             with x_errors("keyboard"):
                 self._device = _xvfb_keyboard(self._display)
@@ -84,7 +85,7 @@ class XvfbKeyboard:
 
 def has_xvfb_keyboard() -> bool:
     """Whether DISPLAY names an Xvfb. Raises `TwoframeError` if it names no X server."""
-    display = open_display()
+    display = open_keyboard()
     try:
         with x_errors("keyboard"):
             return _xvfb_keyboard(display) is not None

@@ -15,7 +15,7 @@ import pytest
 from conftest import wait_for
 from x11_person import KeyWindow
 
-from agent import check_policy as module
+from agent.check import policy as module
 from agent.check.loop_back import STAGES, LoopBack, measure
 from agent.check.machine import PROBE_KEY, Finding
 from agent.check.policy import check_policy

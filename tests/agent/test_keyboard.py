@@ -10,7 +10,7 @@ from x11_person import KeyWindow, Person
 
 from agent.errors import TwoframeError
 from agent.keyboard.listener import KeyEvent, KeyListener
-from agent.keyboard.x11 import keycodes, open_display
+from agent.keyboard.x11 import keycodes, open_keyboard
 from agent.keyboard.x11_emitter import X11Emitter
 from agent.keys import KEYS
 from games.window.display import VirtualDisplay
@@ -57,7 +57,7 @@ def agent() -> Iterator[X11Emitter]:
 
 
 def test_key_codes_are_found_by_place_on_any_server(display: VirtualDisplay, monkeypatch: pytest.MonkeyPatch) -> None:
-    connection = open_display()
+    connection = open_keyboard()
     assert keycodes(connection, KEYS) == {name: each.x_keycode for name, each in KEYS.items()}
     connection.close()
     with VirtualDisplay(window_manager=False) as other:  # a server with the key codes of old, as some VNC servers
@@ -65,7 +65,7 @@ def test_key_codes_are_found_by_place_on_any_server(display: VirtualDisplay, mon
         keymap = subprocess.run(rules, env=other.env, check=True, capture_output=True).stdout
         subprocess.run(["xkbcomp", "-w0", "-", other.name], input=keymap, check=True, capture_output=True)
         monkeypatch.setenv("DISPLAY", other.name)
-        connection = open_display()
+        connection = open_keyboard()
         found = keycodes(connection, ("left", "up", "a", "space", "right_ctrl"))
         connection.close()
     assert found == {"left": 100, "up": 98, "a": 38, "space": 65, "right_ctrl": 109}

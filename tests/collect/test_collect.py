@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import ROOT, Start, wait_for, without_display
+from x11_windows import handle_of
 from Xlib import X
 from Xlib.ext import xtest
 
@@ -137,15 +138,19 @@ def test_the_picture_follows_a_window_that_is_moved_resized_and_minimized(
 ) -> None:
     process = start(*COLLECT, tmp_path / "rec")
     wait_for(lambda: frames_in(tmp_path / "rec") > 10, "the first frames")
-    change = "import pywinctl, sys; w = pywinctl.getWindowsWithTitle('Counter')[0]; " + "w.{}"
-    for action in ("moveTo(30, 40)", "resizeTo(480, 270)", "minimize()", "restore(); w.activate()"):
-        before = frames_in(tmp_path / "rec")
-        done = subprocess.run([sys.executable, "-c", change.format(action)], env=display.env, check=True)
-        assert done.returncode == 0
-        if action == "minimize()":
-            time.sleep(0.5)
-        else:
-            wait_for(lambda least=before + 15: frames_in(tmp_path / "rec") > least, f"frames after {action}")
+    with handle_of(display, "Counter") as window:
+        for action in (
+            lambda: window.move(30, 40),
+            lambda: window.resize(480, 270),
+            window.minimize,
+            window.activate,
+        ):
+            before = frames_in(tmp_path / "rec")
+            action()
+            if action == window.minimize:
+                time.sleep(0.5)
+            else:
+                wait_for(lambda least=before + 15: frames_in(tmp_path / "rec") > least, f"frames after {action}")
     process.send_signal(signal.SIGINT)
     status, out, err = ended(process)
     assert (status, err) == (0, "")
@@ -184,14 +189,13 @@ def test_a_window_over_the_game_and_a_picture_that_stands_still_are_warned_of(
     wait_for(lambda: frames_in(tmp_path / "rec") > 3, "the first frames")
     tap(display, "a")
     time.sleep(3.5)
-    on_top = (
-        "import pywinctl as p; game = p.getWindowsWithTitle('Still')[0]; top = p.getWindowsWithTitle('On top')[0]; "
-        "top.moveTo(game.box.left, game.box.top); top.alwaysOnTop(True); game.activate()"
-    )
     start("games.window.counter", tmp_path / "log2", "--title", "On top", "--size", "100x80", "--fps", "0.05")
     wait_for(lambda: (tmp_path / "log2").exists(), "the other window")
     time.sleep(0.3)
-    subprocess.run([sys.executable, "-c", on_top], env=display.env, check=True)
+    with handle_of(display, "Still") as game, handle_of(display, "On top") as top:
+        top.move(*game.corner)
+        top.keep_above()
+        game.activate()
     time.sleep(3)
     process.send_signal(signal.SIGINT)
     status, out, err = ended(process)
