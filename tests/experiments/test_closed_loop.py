@@ -14,11 +14,12 @@ import pytest
 
 pytest.importorskip("ale_py", reason="pip install -e '.[bench]'")
 
-from bench.closed_loop import pong, pong_learn, takeover
 from bench.closed_loop.__main__ import main, parsed
 from bench.closed_loop.measure import FULL, KEPT, QUICK, RECORD_SEED, keep, read_kept
 from bench.closed_loop.results import rows_of
+from experiments import pong_learn, takeover
 from experiments.lockstep import IN_PLACE, Agent, InTurns, OncePerFrame, episode, played, shown
+from games import pong
 from games.car5 import corrector
 from games.catalogue import GAMES
 from games.drivers import EachEpisode, Late, Starting, player_of
