@@ -14,8 +14,8 @@ from agent.errors import UsageError
 from agent.keys import KeyEvent
 from agent.recording.format import AGENT
 from agent.recording.reader import Recording
-from collect.cli import CollectOptions, Plan
 from collect.disturbance import Disturbance
+from collect.options import CollectOptions, Plan
 from games.window.display import VirtualDisplay
 
 COLLECT = ("collect", "--countdown-s", "0", "--fps", "30", "--window", "Counter")
