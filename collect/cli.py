@@ -13,9 +13,9 @@ from rich.console import Console
 
 from agent.errors import TwoframeError, run_command, usage
 from agent.frames import Box, FrameSpec, parse_size
-from agent.keyboard.listener import KeyEvent, KeyListener
-from agent.live.options import check_rate, open_target
-from agent.live.switches import Switches
+from agent.keys import KeyEvent
+from agent.live.devices import Devices
+from agent.live.hotkeys import Switches
 from agent.live_line import LiveLine, say
 from agent.machine import versions
 from agent.pacing import Pacer
@@ -24,11 +24,9 @@ from agent.recording.journal import Journal
 from agent.recording.key_log import KeyLog
 from agent.recording.reader import Recording
 from agent.recording.writer import RecordingWriter, require_new_folder
-from agent.screen.grab import Screen
-from agent.screen.window import Target
 from agent.signals import ending_signals
 from collect.disturbance import Disturbance
-from collect.options import DESCRIPTION, CollectOptions, Plan
+from collect.options import DESCRIPTION, CollectOptions, Plan, check_rate
 from collect.recorder import Progress, Recorder
 from collect.summary import disturbance_lines, live_text, receipt, summary
 
@@ -58,22 +56,14 @@ def check(options: CollectOptions, console: Console) -> int:
 def collect(options: CollectOptions, plan: Plan, console: Console) -> int:
     """Record one game into `plan.out`. Raises `TwoframeError`; what was recorded till then is on disk."""
     require_new_folder(plan.out)
-    switches = Switches()
     with ExitStack() as stack:
-        target = open_target(options.window, plan.region)
-        screen = stack.enter_context(Screen())
-        box = target.look().box
-        if not screen.holds(box):
-            raise TwoframeError(
-                f"{'--region' if target.title is None else 'window'}: found {box}, expected a place wholly on the "
-                f"screen ({screen.bounds}); move or shrink it"
-            )
+        devices = stack.enter_context(Devices(options.window, plan.region))
+        box, switches = devices.box, devices.switches
         spec = FrameSpec(*plan.size, options.color, plan.crop, (box.width, box.height) if plan.crop else None)
-        screen.grab(box)  # the first grab sets mss up
-
+        disturbance = None
+        if options.disturb:
+            disturbance = Disturbance(plan.actions, devices.hold(plan.actions.keys), options.disturb)
         key_log = KeyLog()
-        keys = (*plan.actions.keys, plan.hotkeys.pause, plan.hotkeys.quit)
-        disturbance = _disturbance(options, plan, target, stack) if options.disturb else None
 
         def hear(event: KeyEvent) -> None:
             if event.key in plan.hotkeys.keys:
@@ -81,25 +71,23 @@ def collect(options: CollectOptions, plan: Plan, console: Console) -> int:
             elif not (disturbance and disturbance.is_own(event)):
                 key_log.heard(event)
 
-        listener = stack.enter_context(KeyListener(keys, hear))
+        listener = devices.listen((*plan.actions.keys, plan.hotkeys.pause, plan.hotkeys.quit), hear)
         key_log.held_at_start(listener.held_at_start & set(plan.actions.keys))
         stack.enter_context(ending_signals(switches.end))
         _countdown(options.countdown_s, switches, console)
         if switches.ended:
             raise TwoframeError("found the recording ended before it began, expected some play; start it again")
 
-        meta = _meta(options, plan, target, spec, box)
+        meta = _meta(options, plan, devices.target.title, spec, box)
         writer = RecordingWriter(plan.out, meta, ["control"] if disturbance else [])
         journal = stack.enter_context(Journal(writer, plan.actions))
         progress = Progress()
         line = LiveLine(lambda: live_text(progress, journal, plan.actions), console)
         pacer = Pacer(options.fps)
-        recorder = Recorder(
-            target, screen, spec, journal, key_log, listener, pacer, switches, progress, line.note, disturbance
-        )
+        recorder = Recorder(devices, spec, journal, key_log, listener, pacer, progress, line.note, disturbance)
         say(
             console,
-            f"recording {target.title or f'the region {box}'} at {options.fps:g} fps, {spec}; "
+            f"recording {devices.target.title or f'the region {box}'} at {options.fps:g} fps, {spec}; "
             f"{plan.hotkeys.pause} pauses, {plan.hotkeys.quit} or Ctrl-C ends",
         )
         gc.freeze()  # what lives till the end need not be looked through again between frames
@@ -113,13 +101,6 @@ def collect(options: CollectOptions, plan: Plan, console: Console) -> int:
     return 0
 
 
-def _disturbance(options: CollectOptions, plan: Plan, target: Target, stack: ExitStack) -> Disturbance:
-    from agent.keyboard.key_holder import KeyHolder  # a process that no other recording waits for
-
-    holder = stack.enter_context(KeyHolder(plan.actions.keys, window_id=target.window_id))
-    return Disturbance(plan.actions, holder, options.disturb)
-
-
 def _countdown(seconds: float, switches: Switches, console: Console) -> None:
     end_s = time.monotonic() + seconds
     while (left_s := end_s - time.monotonic()) > 0 and not switches.ended:
@@ -127,13 +108,13 @@ def _countdown(seconds: float, switches: Switches, console: Console) -> None:
         time.sleep(min(1.0, left_s))
 
 
-def _meta(options: CollectOptions, plan: Plan, target: Target, spec: FrameSpec, box: Box) -> Meta:
+def _meta(options: CollectOptions, plan: Plan, title: str | None, spec: FrameSpec, box: Box) -> Meta:
     return Meta(
         frame=spec,
         keys=plan.actions.keys,
         actions=plan.actions,
         fps=options.fps,
-        window=target.title,
+        window=title,
         region=box,
         source="demonstration",
         started_utc=datetime.now(UTC).isoformat(timespec="milliseconds"),

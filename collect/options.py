@@ -8,9 +8,11 @@ from typing import Annotated
 import tyro
 
 from agent.actions import ActionSet
-from agent.errors import UsageError, raise_if_any, usage
+from agent.errors import TwoframeError, UsageError, raise_if_any, usage
 from agent.frames import Box, Color, FrameSpec, parse_size
-from agent.live.options import Hotkeys, check_one_place, check_rate
+from agent.live.devices import check_one_place
+from agent.live.hotkeys import Hotkeys
+from agent.recording.format import MAX_FPS
 from collect.disturbance import rate_beyond
 
 DESCRIPTION = """Record a game while you play it: its picture and the keys you hold.
@@ -101,3 +103,9 @@ class Plan:
             )
             FrameSpec(*plan.size, options.color)
         return plan
+
+
+def check_rate(fps: float) -> None:
+    """Raise `TwoframeError` for a rate that no recording can have."""
+    if not 0 < fps <= MAX_FPS:
+        raise TwoframeError(f"--fps: found {fps:g}, expected more than 0 and at most {MAX_FPS:g}")

@@ -6,8 +6,7 @@ from collections.abc import Callable, Collection
 
 from agent.keyboard.key_sink import KeySink
 from agent.keyboard.listener import KeyEvent
-from agent.live.options import Hotkeys
-from agent.live.switches import Switches
+from agent.live.hotkeys import Hotkeys, Switches
 from agent.recording.format import AGENT, PERSON
 
 QUIET_NS = 1_000_000_000  # the agent waits that long after the person's last touch

@@ -9,14 +9,14 @@ import numpy as np
 
 from agent.arrays import Floats
 from agent.frames import Box, Image, RollingFrames, prepare
-from agent.live.switches import Switches
+from agent.live.focus_gate import REASONS, FocusGate
+from agent.live.hotkeys import Switches
 from agent.pacing import Pacer
 from agent.play.control import Control
 from agent.play.rollout import Rollout
 from agent.play.rollout_recording import RolloutRecording
 from agent.policy.step import Policy
 from agent.screen.grab import Screen
-from agent.screen.window import Target
 
 _NOTHING: frozenset[str] = frozenset()
 _SLOW_AFTER = 30  # decisions, before it is said that this machine cannot hold the rate
@@ -39,7 +39,7 @@ class LiveLoop:
 
     def __init__(
         self,
-        target: Target,
+        gate: FocusGate,
         screen: Screen,
         policy: Policy,
         control: Control,
@@ -53,7 +53,7 @@ class LiveLoop:
         watcher: Watcher | None = None,
         shadow: bool = False,
     ) -> None:
-        self._target = target
+        self._gate = gate
         self._screen = screen
         self._policy = policy
         self._control = control
@@ -78,19 +78,18 @@ class LiveLoop:
             while not self._switches.ended and (end_ns is None or time.perf_counter_ns() < end_ns):
                 self._pacer.wait(between=self._hold_on)
                 looked_ns = time.perf_counter_ns()
-                view = self._target.look()
-                self._switches.focused = view.state == "focused"
-                if view.state == "closed":
+                look = self._gate.look()
+                if look.shut == "closed":
                     self._say("the window was closed: play ends here")
                     break
-                if reason := self._reason_to_pause(view.state, view.box):
-                    self._pause(reason, looked_ns)
+                if look.shut:
+                    self._pause(REASONS[look.shut], looked_ns)
                 else:
-                    self._tick(view.box, looked_ns)
+                    self._tick(look.box, looked_ns)
                 self._check()
                 gc.collect(0)  # looking at the window leaves circles: 6 us now, or memory that grows all the time
             looked_ns = time.perf_counter_ns()
-            if self._recording and self._target.look().state == "focused":
+            if self._recording and self._gate.look().shut is None:
                 self._recording.confirm(looked_ns)
         finally:
             self._control.release()
@@ -167,13 +166,6 @@ class LiveLoop:
     def _hold_on(self) -> None:
         """Between ticks of a slow rate: what is held has not expired yet."""
         self._control.hold(self._held)
-
-    def _reason_to_pause(self, state: str, box: Box) -> str | None:
-        if state != "focused":
-            return f"the window is {state}"
-        if self._switches.paused:
-            return "paused by hotkey"
-        return None if self._screen.holds(box) else "the window is partly off the screen"
 
     def _pause(self, reason: str, looked_ns: int) -> None:
         self._held = _NOTHING

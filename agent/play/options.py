@@ -8,7 +8,7 @@ import tyro
 
 from agent.errors import UsageError, usage
 from agent.frames import Box
-from agent.live.options import check_one_place
+from agent.live.devices import check_one_place
 from agent.machine import usable_cpus
 
 DESCRIPTION = """Let a policy play: it looks at the game's window and presses the keys.

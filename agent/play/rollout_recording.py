@@ -17,6 +17,7 @@ from agent.frames import Box, Image
 from agent.keyboard.listener import KeyEvent
 from agent.machine import versions
 from agent.policy.format import PolicyMeta
+from agent.recording.confirmed import ConfirmedJournal
 from agent.recording.format import AGENT, PERSON, Meta, pixels_digest
 from agent.recording.journal import Journal
 from agent.recording.key_log import KeyLog
@@ -36,8 +37,7 @@ class RolloutRecording:
         writer = RecordingWriter(folder, rollout_meta(meta, window, box), ("control", "probabilities"))
         self._journal = Journal(writer, meta.actions)
         self._key_log = KeyLog()
-        self._start_ns = time.perf_counter_ns()
-        self._unconfirmed: tuple[Image, int, Floats, int] | None = None
+        self._confirmed = ConfirmedJournal(self._journal, self._key_log, start_ns=time.perf_counter_ns())
 
     @property
     def frame_count(self) -> int:
@@ -55,27 +55,16 @@ class RolloutRecording:
         self._key_log.heard(replace(event, injected=None))
 
     def confirm(self, now_ns: int) -> None:
-        """The game is looked at now, and was since the last `confirm` if a frame was taken after it."""
-        self._note_keys(now_ns, focused=True)
-        if self._unconfirmed:  # after its events: the journal's thread may take what is there at any moment
-            frame, captured_ns, probabilities, who = self._unconfirmed
-            self._journal.frame(frame, captured_ns, control=np.array(who, np.uint8), probabilities=probabilities)
-            self._unconfirmed = None
-        self._journal.settle(now_ns - self._start_ns)
-        if self._journal.error:
-            raise self._journal.error
+        """The game is in front now, and was since the last `confirm` if a frame was taken after it."""
+        self._confirmed.confirm(now_ns)
 
     def discard(self, now_ns: int) -> None:
-        """The game is not looked at now, or nothing is to be kept: the newest frame and keys are dropped."""
-        self._note_keys(now_ns, focused=False)
-        self._unconfirmed = None
-        self._journal.settle(now_ns - self._start_ns)
-        if self._journal.error:
-            raise self._journal.error
+        """The game is not in front now, or nothing is to be kept: the newest frame and keys are dropped."""
+        self._confirmed.discard(now_ns)
 
     def frame(self, frame: Image, captured_ns: int, probabilities: Floats, who: int) -> None:
         """`frame` as recorded, grabbed at `captured_ns`; `who` is `AGENT` or `PERSON`."""
-        self._unconfirmed = (frame, captured_ns - self._start_ns, probabilities.copy(), who)
+        self._confirmed.frame(frame, captured_ns, control=np.array(who, np.uint8), probabilities=probabilities.copy())
 
     def close(self) -> None:
         self._journal.close()
@@ -85,11 +74,6 @@ class RolloutRecording:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _note_keys(self, now_ns: int, *, focused: bool) -> None:
-        changes = self._key_log.confirm(now_ns) if focused else self._key_log.discard(now_ns)
-        for change in changes:
-            self._journal.event(change.time_ns - self._start_ns, change.key, change.down)
 
 
 def rollout_meta(meta: PolicyMeta, window: str | None, box: Box) -> Meta:

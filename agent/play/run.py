@@ -9,11 +9,10 @@ from rich.console import Console
 from agent.errors import TwoframeError, UsageError, usage
 from agent.frames import Box
 from agent.json_files import write_json
-from agent.keyboard.key_holder import KeyHolder
-from agent.keyboard.key_sink import KeySink, NoKeys
-from agent.keyboard.listener import KeyEvent, KeyListener
-from agent.live.options import Hotkeys, open_target
-from agent.live.switches import Switches
+from agent.keyboard.key_sink import NoKeys
+from agent.keys import KeyEvent
+from agent.live.devices import Devices
+from agent.live.hotkeys import Hotkeys
 from agent.live_line import LiveLine, say
 from agent.pacing import Pacer
 from agent.play.control import Control
@@ -26,8 +25,6 @@ from agent.play.rollout_recording import RolloutRecording, receipt
 from agent.policy.format import PolicyMeta
 from agent.policy.step import Policy
 from agent.recording.writer import require_new_folder
-from agent.screen.grab import Screen
-from agent.screen.window import Target
 from agent.signals import ending_signals
 
 
@@ -44,11 +41,12 @@ def play(options: PlayOptions, region: Box | None, console: Console) -> int:
     if policy.pixel_difference:
         say(console, f"warning: this machine prepares pixels up to {policy.pixel_difference} grey levels differently")
     title = options.window if options.window or region else meta.window
-    target = open_target(title, None if title else region or meta.region)
+    place = None if title else region or meta.region
     rollout = Rollout(len(meta.actions), shift_ticks=round(meta.label_shift_ms * meta.fps / 1000))
     pacer = Pacer(meta.fps)
     try:
-        _rollout(options, target, policy, hotkeys, rollout, pacer, console)
+        with Devices(title, place) as devices:
+            _rollout(options, devices, policy, hotkeys, rollout, pacer, console)
     except TwoframeError:
         _tell_receipt(options, rollout, console)  # what was recorded till then is whole
         raise
@@ -62,22 +60,16 @@ def play(options: PlayOptions, region: Box | None, console: Console) -> int:
 
 def _rollout(
     options: PlayOptions,
-    target: Target,
+    devices: Devices,
     policy: Policy,
     hotkeys: Hotkeys,
     rollout: Rollout,
     pacer: Pacer,
     console: Console,
 ) -> None:
-    meta = policy.meta
-    switches = Switches()
+    meta, title, switches = policy.meta, devices.target.title, devices.switches
     with ExitStack() as stack:
-        screen = stack.enter_context(Screen())
-        box = _on_screen(screen, target)
-        screen.grab(box)  # the first grab sets mss up
-        holder: KeySink = NoKeys()
-        if not options.shadow:
-            holder = stack.enter_context(KeyHolder(meta.actions.keys, window_id=target.window_id))
+        holder = NoKeys() if options.shadow else devices.hold(meta.actions.keys)
         control = Control(holder, switches, hotkeys, touch=not options.no_touch, shadow=options.shadow)
         recording: RolloutRecording | None = None
 
@@ -86,11 +78,11 @@ def _rollout(
             if recording and event.key not in hotkeys.keys:
                 recording.heard(event)
 
-        listener = stack.enter_context(KeyListener((*meta.actions.keys, *hotkeys.keys), hear))
+        listener = devices.listen((*meta.actions.keys, *hotkeys.keys), hear)
         held_at_start = listener.held_at_start - set(hotkeys.keys)
         control.held_at_start(held_at_start)
         if options.record:
-            recording = stack.enter_context(RolloutRecording(options.record, meta, target.title, box))
+            recording = stack.enter_context(RolloutRecording(options.record, meta, title, devices.box))
             recording.held_at_start(held_at_start)
         stack.enter_context(ending_signals(switches.end))
 
@@ -101,12 +93,12 @@ def _rollout(
             if listener.error:
                 raise listener.error
 
-        say(console, _greeting(options, meta, target.title, hotkeys))
+        say(console, _greeting(options, meta, title, hotkeys))
         line = stack.enter_context(LiveLine(live, console))
-        watcher = stack.enter_context(Preview(meta, box, line.note)) if options.preview else None
+        watcher = stack.enter_context(Preview(meta, devices.box, line.note)) if options.preview else None
         loop = LiveLoop(
-            target,
-            screen,
+            devices.gate,
+            devices.screen,
             policy,
             control,
             pacer,
@@ -125,13 +117,6 @@ def _rollout(
         finally:
             gc.enable()
             rollout.dropped = recording.dropped if recording else 0
-
-
-def _on_screen(screen: Screen, target: Target) -> Box:
-    box = target.look().box
-    if not screen.holds(box):
-        raise TwoframeError(f"found the game at {box}, expected it wholly on the screen ({screen.bounds}); move it")
-    return box
 
 
 def _greeting(options: PlayOptions, meta: PolicyMeta, title: str | None, hotkeys: Hotkeys) -> str:

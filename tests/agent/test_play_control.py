@@ -7,8 +7,7 @@ from x11_person import KeyWindow, Person
 
 from agent.keyboard.key_holder import KeyHolder
 from agent.keyboard.listener import KeyEvent, KeyListener
-from agent.live.options import Hotkeys
-from agent.live.switches import Switches
+from agent.live.hotkeys import Hotkeys, Switches
 from agent.play.control import LATE_NS, QUIET_NS, TAP_NS, Control
 from agent.recording.format import AGENT, PERSON
 from games.window.display import VirtualDisplay

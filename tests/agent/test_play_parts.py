@@ -17,8 +17,8 @@ from conftest import ROOT, Start, wait_for
 from played import Held, ended, keys_down, trained_policy
 
 from agent.frames import Box, Image
-from agent.live.options import Hotkeys
-from agent.live.switches import Switches
+from agent.live.focus_gate import FocusGate
+from agent.live.hotkeys import Hotkeys, Switches
 from agent.pacing import Pacer
 from agent.play.control import Control
 from agent.play.live_loop import LiveLoop
@@ -136,9 +136,10 @@ def test_where_no_frame_follows_another_it_says_why_nothing_is_pressed(policy: P
     loaded = Policy.load(policy, threads=1)
     held, switches, rollout, pacer = Held(), Switches(), Rollout(3), Pacer(loaded.meta.fps)
     said: list[str] = []
+    screen = SlowScreen()
     loop = LiveLoop(
-        FixedRegion(Box(0, 0, 64, 48)),
-        SlowScreen(),  # type: ignore[arg-type]
+        FocusGate(FixedRegion(Box(0, 0, 64, 48)), screen, switches),  # type: ignore[arg-type]
+        screen,  # type: ignore[arg-type]
         loaded,
         Control(held, switches, Hotkeys(), touch=True),
         pacer,

@@ -1,14 +1,12 @@
-"""What the command lines share: where the game is, the hotkeys, and rates."""
+"""What the person asks of a live loop by hotkey or signal, and which keys these are."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from agent.actions import ActionSet
-from agent.errors import TwoframeError, UsageError
-from agent.frames import Box
+from agent.errors import TwoframeError
+from agent.keys import KeyEvent
 from agent.keys import key as named_key
-from agent.recording.format import MAX_FPS
-from agent.screen.window import FixedRegion, Target, open_window
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +43,28 @@ class Hotkeys:
         return tuple(getattr(self, field.name) for field in fields(self))
 
 
-def check_rate(fps: float) -> None:
-    """Raise `TwoframeError` for a rate that no recording can have."""
-    if not 0 < fps <= MAX_FPS:
-        raise TwoframeError(f"--fps: found {fps:g}, expected more than 0 and at most {MAX_FPS:g}")
+@dataclass(slots=True)
+class Switches:
+    """Set by other threads, read by the loop.
 
+    Hotkeys count while the game is `focused`: in another window they mean something else.
+    """
 
-def check_one_place(window: str | None, region: str | None) -> None:
-    """Raise `UsageError` for a window and a region together."""
-    if window is not None and region is not None:
-        raise UsageError("found --window and --region, expected one of them; leave one out")
+    paused: bool = False
+    taken_over: bool = False
+    ended: bool = False
+    focused: bool = False
 
+    def end(self) -> None:
+        self.ended = True
 
-def open_target(window: str | None, region: Box | None) -> Target:
-    """The window with that title, or the region. Raises `TwoframeError` if there is no such window."""
-    if window is not None:
-        return open_window(window)
-    if region is None:
-        raise UsageError("found neither --window nor --region, expected where the game is; name its window's title")
-    return FixedRegion(region)
+    def hear(self, event: KeyEvent, hotkeys: Hotkeys) -> None:
+        """One press of a hotkey flips its switch."""
+        if not (event.down and self.focused):
+            return
+        if event.key == hotkeys.pause:
+            self.paused = not self.paused
+        elif event.key == hotkeys.takeover:
+            self.taken_over = not self.taken_over
+        elif event.key == hotkeys.quit:
+            self.end()

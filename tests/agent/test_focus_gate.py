@@ -1,0 +1,88 @@
+"""One answer to whether the game may be recorded and played now."""
+
+import pytest
+
+from agent.frames import Box
+from agent.live.focus_gate import FocusGate
+from agent.live.hotkeys import Switches
+from agent.screen.window import State, View
+
+INSIDE, OUTSIDE = Box(10, 10, 20, 20), Box(-5, 10, 20, 20)
+
+
+class FakeTarget:
+    """A window whose state is set by hand."""
+
+    title: str | None = "Game"
+    window_id: int | None = 1
+
+    def __init__(self) -> None:
+        self.state: State = "focused"
+        self.box = INSIDE
+
+    def look(self) -> View:
+        return View(self.state, self.box)
+
+    def covering(self) -> str | None:
+        return None
+
+    def close(self) -> None:
+        pass
+
+
+class FakeScreen:
+    def holds(self, box: Box) -> bool:
+        return box == INSIDE
+
+
+@pytest.fixture
+def target() -> FakeTarget:
+    return FakeTarget()
+
+
+@pytest.fixture
+def switches() -> Switches:
+    return Switches()
+
+
+@pytest.fixture
+def gate(target: FakeTarget, switches: Switches) -> FocusGate:
+    return FocusGate(target, FakeScreen(), switches)  # type: ignore[arg-type]
+
+
+def test_open_for_a_focused_window_that_is_whole_on_the_screen(gate: FocusGate) -> None:
+    look = gate.look()
+    assert (look.shut, look.box) == (None, INSIDE)
+
+
+@pytest.mark.parametrize("state", ["unfocused", "minimized", "closed"])
+def test_shut_for_what_the_window_is(gate: FocusGate, target: FakeTarget, state: State) -> None:
+    target.state = state
+    assert gate.look().shut == state
+
+
+def test_shut_where_a_part_is_off_the_screen(gate: FocusGate, target: FakeTarget) -> None:
+    target.box = OUTSIDE
+    assert gate.look().shut == "off screen"
+
+
+def test_a_pause_is_told_whatever_window_has_the_focus_but_not_of_one_that_is_closed(
+    gate: FocusGate, target: FakeTarget, switches: Switches
+) -> None:
+    switches.paused = True
+    assert gate.look().shut == "paused"
+    target.state = "unfocused"
+    assert gate.look().shut == "paused"
+    target.state = "closed"
+    assert gate.look().shut == "closed"
+
+
+def test_hotkeys_count_while_the_window_has_the_focus_paused_or_not(
+    gate: FocusGate, target: FakeTarget, switches: Switches
+) -> None:
+    switches.paused = True
+    gate.look()
+    assert switches.focused
+    target.state = "unfocused"
+    gate.look()
+    assert not switches.focused
