@@ -25,7 +25,8 @@ from typing import Any
 from agent.check.probe_window import ProbeWindow, WindowKey
 from agent.frames import Box
 from agent.keys import key
-from agent.screen.window import Target, open_window
+from agent.screen.target import Target
+from agent.screen.window import open_window
 from bench.live import counter_window, end, make_policy, own_display, start, wait_until
 from bench.table import Bench, bench_options, show
 from games.window.display import VirtualDisplay

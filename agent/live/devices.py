@@ -12,7 +12,8 @@ from agent.keys import KeyEvent
 from agent.live.focus_gate import FocusGate
 from agent.live.hotkeys import Switches
 from agent.screen.grab import Screen
-from agent.screen.window import FixedRegion, Target, open_window
+from agent.screen.target import FixedRegion, Target
+from agent.screen.window import open_window
 
 
 class Devices:

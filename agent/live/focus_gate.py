@@ -6,7 +6,7 @@ from typing import Literal
 from agent.frames import Box
 from agent.live.hotkeys import Switches
 from agent.screen.grab import Screen
-from agent.screen.window import Target
+from agent.screen.target import Target
 
 Shut = Literal["closed", "paused", "unfocused", "minimized", "off screen"]
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from agent.frames import Box
-from agent.screen.window import View, overlap
+from agent.screen.target import View, overlap
 
 
 class PyWinCtlDesktop:

@@ -8,7 +8,7 @@ from Xlib.error import BadDrawable, BadWindow
 
 from agent.errors import TwoframeError
 from agent.frames import Box
-from agent.screen.window import View, overlap
+from agent.screen.target import View, overlap
 from agent.x11 import Focus, close_display, connect, x_errors
 
 _GONE = (BadWindow, BadDrawable)

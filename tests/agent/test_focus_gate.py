@@ -5,7 +5,7 @@ import pytest
 from agent.frames import Box
 from agent.live.focus_gate import FocusGate
 from agent.live.hotkeys import Switches
-from agent.screen.window import State, View
+from agent.screen.target import State, View
 
 INSIDE, OUTSIDE = Box(10, 10, 20, 20), Box(-5, 10, 20, 20)
 

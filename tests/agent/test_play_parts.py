@@ -28,7 +28,7 @@ from agent.play.warnings import holdable_hz, warnings
 from agent.policy.format import file_digest
 from agent.policy.step import Policy, fewest_threads, threads_to_try
 from agent.recording.reader import Recording
-from agent.screen.window import FixedRegion
+from agent.screen.target import FixedRegion
 from games.window.display import VirtualDisplay
 
 MS = 1_000_000

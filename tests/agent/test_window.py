@@ -14,7 +14,8 @@ from Xlib import Xatom
 
 from agent.errors import TwoframeError
 from agent.frames import Box
-from agent.screen.window import FixedRegion, chosen, open_window, overlap, window_titles
+from agent.screen.target import FixedRegion, overlap
+from agent.screen.window import chosen, open_window, window_titles
 from games.window.display import VirtualDisplay
 
 
