@@ -11,6 +11,7 @@ from pathlib import Path
 import tyro
 from rich.console import Console
 
+from agent.command_line.flags import FLAGS
 from agent.errors import TwoframeError, run_command, usage
 from agent.frames import Box, FrameSpec, parse_size
 from agent.keys import KeyEvent
@@ -33,9 +34,7 @@ from collect.summary import disturbance_lines, live_text, receipt, summary
 
 def main(argv: Sequence[str] | None = None) -> int:
     def command() -> int:
-        options = tyro.cli(
-            CollectOptions, prog="collect", description=DESCRIPTION, args=argv, config=(tyro.conf.FlagCreatePairsOff,)
-        )
+        options = tyro.cli(CollectOptions, prog="collect", description=DESCRIPTION, args=argv, registry=FLAGS)
         if options.check:
             return check(options, Console())
         return collect(options, Plan.of(options), Console())

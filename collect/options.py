@@ -8,6 +8,7 @@ from typing import Annotated
 import tyro
 
 from agent.actions import ActionSet
+from agent.command_line.flags import Group
 from agent.errors import TwoframeError, UsageError, raise_if_any, usage
 from agent.frames import Box, Color, FrameSpec, parse_size
 from agent.live.devices import check_one_place
@@ -16,48 +17,58 @@ from agent.recording.format import MAX_FPS
 from collect.disturbance import rate_beyond
 
 DESCRIPTION = """Record a game while you play it: its picture and the keys you hold.
+  collect runs/monday --window "My Game" --keys left=a forward=w right=d
+  collect --check                     can this machine record and press keys?
 
-Start the game, then type for instance
+Start the game first, and click into it when the recording begins.
+  F9     pauses and goes on; leaving the game's window pauses, too
+  F10    ends the recording, as Ctrl-C does
 
-    collect runs/monday --window "My Game" --keys left=a forward=w right=d
+Only the keys named with --keys are ever stored."""
 
-and play. F9 pauses and goes on, F10 or Ctrl-C ends. Recording also pauses while the game's window does not
-have the focus. Only the keys named with --keys are ever stored."""
+PICTURE = Group("picture")
+OTHER = Group("other")
+CHECK = Group("check")
 
 
 @dataclass(frozen=True, slots=True)
 class CollectOptions:
-    out: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="OUT", help_behavior_hint="")] = None
+    out: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")] = None
     """New folder for the recording; an existing one is never overwritten."""
-    window: Annotated[str | None, tyro.conf.arg(metavar="TITLE", help_behavior_hint="")] = None
-    """Title of the game's window, or a part of it that no other window has."""
-    region: Annotated[str | None, tyro.conf.arg(metavar="LEFT,TOP,WIDTH,HEIGHT", help_behavior_hint="")] = None
-    """Instead of a window: a fixed part of the screen, in pixels. Keys then count whatever has the focus."""
+    window: Annotated[str | None, tyro.conf.arg(metavar="TITLE")] = None
+    """Title of the game's window, or a part of it that no other has."""
     keys: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=KEY")] = ("left=a", "forward=w", "right=d")
     """The actions to learn, each with its key, its keys (jump=w+space) or none (rest=)."""
-    default: Annotated[str | None, tyro.conf.arg(metavar="NAME", help_behavior_hint="")] = None
-    """The action when no key is held: the one without keys, else the middle one, unless named here."""
-    fps: Annotated[float, tyro.conf.arg(metavar="HZ")] = 20.0
-    """Frames a second; `play` will decide as often."""
-    size: Annotated[str, tyro.conf.arg(metavar="WIDTHxHEIGHT")] = "160x120"
-    """Size of the stored frames. `train --size` can make them smaller later, never larger."""
-    crop: Annotated[str | None, tyro.conf.arg(metavar="LEFT,TOP,WIDTH,HEIGHT", help_behavior_hint="")] = None
-    """Part of the window to record, in pixels of the window. Leave out what shows the keys (a steering bar)."""
-    color: Color = "gray"
-    """Store gray or rgb frames."""
-    duration_s: Annotated[float | None, tyro.conf.arg(metavar="S", help_behavior_hint="")] = None
-    """Seconds of play to record, pauses not counted. Without it: until F10 or Ctrl-C."""
-    countdown_s: Annotated[float, tyro.conf.arg(metavar="S")] = 3.0
-    """Seconds before recording starts, to click into the game."""
     disturb: Annotated[float, tyro.conf.arg(metavar="RATE")] = 0.0
-    """So many times a minute, press a wrong action for a moment: you correct it, and the agent learns how to get
-    back. What was pressed is not learned, only what you hold. 30 is a good start, 60 the most; 0 for never."""
-    hotkeys: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=KEY", help_behavior_hint="")] = ()
+    """Press a wrong key RATE times a minute. You correct it, and the agent learns how to get back. 30 is a good start,
+    60 the most."""
+    duration_s: Annotated[float | None, tyro.conf.arg(metavar="S")] = None
+    """End after S seconds of play, pauses not counted."""
+
+    fps: Annotated[float, PICTURE, tyro.conf.arg(metavar="HZ")] = 20.0
+    """Frames a second; play decides as often."""
+    size: Annotated[str, PICTURE, tyro.conf.arg(metavar="WIDTHxHEIGHT")] = "160x120"
+    """Size of the stored frames; train can make them smaller, never larger."""
+    crop: Annotated[str | None, PICTURE, tyro.conf.arg(metavar="L,T,W,H")] = None
+    """Part of the window to record: left,top,width,height in pixels. Leave out what shows the keys, e.g. a steering
+    bar."""
+    color: Annotated[Color, PICTURE, tyro.conf.arg(metavar="gray|rgb")] = "gray"
+    """Store gray frames, or rgb ones."""
+
+    default: Annotated[str | None, OTHER, tyro.conf.arg(metavar="NAME")] = None
+    """The action when no key is held; without it the one without keys, else the middle one."""
+    region: Annotated[str | None, OTHER, tyro.conf.arg(metavar="L,T,W,H")] = None
+    """Instead of --window: a part of the screen, left,top,width,height in pixels. Keys then count whatever has the
+    focus."""
+    countdown_s: Annotated[float, OTHER, tyro.conf.arg(metavar="S")] = 3.0
+    """Seconds before recording begins, to click into the game."""
+    hotkeys: Annotated[tuple[str, ...], OTHER, tyro.conf.arg(metavar="NAME=KEY")] = ()
     """Other hotkeys, e.g. pause=f7 quit=f12."""
-    check: bool = False
-    """Record nothing: find out whether this machine can record and press keys, and what to do if not."""
-    json: bool = False
-    """With --check: print the findings as JSON."""
+
+    check: Annotated[bool, CHECK] = False
+    """Record nothing: tell whether this machine can, and what to do if not."""
+    json: Annotated[bool, CHECK] = False
+    """Print what --check finds as JSON."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
+from agent.command_line.flags import FLAGS
 from agent.errors import TwoframeError, UsageError, run_command
 from agent.live_line import say
 from agent.recording.reader import Recording, find_recordings
@@ -16,7 +17,7 @@ from collect.copies import export, steps_between, trim
 from collect.pictures import write_sheet, write_video
 from collect.summary import action_counts, clock, describe, shares, warnings
 
-DESCRIPTION = """Look after recordings made by collect. RECORDING is such a folder, or a folder that holds several."""
+DESCRIPTION = """Look after recordings: folders made by collect, or folders that hold several."""
 
 
 Recordings = Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RECORDING")]
@@ -33,25 +34,27 @@ class List:
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """Everything about each recording: frames, rate and its spread, gaps, keys, balance, what is missing."""
+    """All about each recording: frames, rate, gaps, keys, balance, what is missing."""
 
     recordings: Recordings
     """Recordings, or folders that hold some."""
-    sheet: Annotated[Path | None, tyro.conf.arg(metavar="FILE.png", help_behavior_hint="")] = None
+    sheet: Annotated[Path | None, tyro.conf.arg(metavar="FILE.png")] = None
     """Also draw some frames with their keys into this picture (of one recording)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """An mp4 of each recording with keys, time and, of a rollout, the policy's probabilities drawn in."""
+    """An mp4 of each recording with the keys (and a policy's probabilities) drawn in."""
 
     recordings: Recordings
     """Recordings, or folders that hold some."""
-    out: Annotated[Path | None, tyro.conf.arg(metavar="FILE.mp4", help_behavior_hint="")] = None
-    """Where to write it (of one recording); video.mp4 in the recording's folder without it."""
+    out: Annotated[
+        Path | None, tyro.conf.arg(metavar="FILE.mp4", help_behavior_hint="(default: video.mp4 in its folder)")
+    ] = None
+    """Where to write it (of one recording)."""
     start_s: Seconds = 0.0
     """Begin this many seconds after the recording began."""
-    end_s: Annotated[float | None, tyro.conf.arg(metavar="S", help_behavior_hint="")] = None
+    end_s: Annotated[float | None, tyro.conf.arg(metavar="S")] = None
     """End this many seconds after the recording began."""
 
 
@@ -65,7 +68,7 @@ class Trim:
     """New folder for the part."""
     start_s: Seconds = 0.0
     """Begin this many seconds after the recording began."""
-    end_s: Annotated[float | None, tyro.conf.arg(metavar="S", help_behavior_hint="")] = None
+    end_s: Annotated[float | None, tyro.conf.arg(metavar="S")] = None
     """End this many seconds after the recording began."""
 
 
@@ -75,8 +78,10 @@ class Export:
 
     recordings: Recordings
     """Recordings, or folders that hold some."""
-    out: Annotated[Path | None, tyro.conf.arg(metavar="FILE.csv", help_behavior_hint="")] = None
-    """Where to write it (of one recording); frames.csv in the recording's folder without it."""
+    out: Annotated[
+        Path | None, tyro.conf.arg(metavar="FILE.csv", help_behavior_hint="(default: frames.csv in its folder)")
+    ] = None
+    """Where to write it (of one recording)."""
 
 
 Command = (
@@ -90,9 +95,7 @@ Command = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     def command() -> int:
-        chosen = tyro.cli(
-            Command, prog="recordings", description=DESCRIPTION, args=argv, config=(tyro.conf.FlagCreatePairsOff,)
-        )
+        chosen = tyro.cli(Command, prog="recordings", description=DESCRIPTION, args=argv, registry=FLAGS)
         if isinstance(chosen, List | Info):
             return _show(chosen, Console())
         for line in _made(chosen):

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 import gymnasium as gym
 import tyro
 
+from agent.command_line.flags import FLAGS, Group
 from agent.errors import TwoframeError, UsageError, run_command
 from agent.recording.writer import require_new_folder
 from games.car_racing import ENVIRONMENT, TITLE
@@ -28,28 +29,36 @@ from games.window.laps import Lap, LapsFile
 KEYS = ("a", "w", "d")
 
 
+LAPS = Group("lap")
+DRIVER = Group("driver")
+
+
 @dataclass(frozen=True, slots=True)
 class GameOptions:
     laps_file: Annotated[Path, tyro.conf.arg(metavar="FILE.json")]
-    """New file for the laps: seed, return, frames and more of each, written when it ends."""
-    seeds: Annotated[tuple[int, ...], tyro.conf.arg(metavar="SEED")] = ()
-    """The tracks to drive, one lap each. Or say how many with --laps."""
-    first_seed: int = 0
-    """With --laps: the seed of the first track; the others follow."""
-    laps: int = 1
-    """How many laps, without --seeds."""
-    max_frames: int = 1000
-    """Frames after which a lap ends unfinished."""
-    fps: int = 30
-    """Frames a second."""
-    disturb: bool = False
-    """Push the steering at random, for demonstrations that show how to get back to the middle."""
-    driver: Literal["person", "scripted", "random", "none", "corrector"] = "person"
-    """Who plays: a person (or an agent) at the keyboard; or from inside the game, with real keys, a script that
-    knows the track, random keys, or none but Return at the start of each lap; or a script that takes the keys from an
-    agent when the car leaves the middle of the road, and gives them back."""
-    video: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="")] = None
+    """New file for the laps: seed, return, frames and more of each."""
+    video: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
     """New folder for a small video of each lap."""
+
+    seeds: Annotated[tuple[int, ...], LAPS, tyro.conf.arg(metavar="SEED")] = ()
+    """The tracks to drive, one lap each. Or say how many with --laps."""
+    laps: Annotated[int, LAPS, tyro.conf.arg(metavar="N")] = 1
+    """How many laps, without --seeds."""
+    first_seed: Annotated[int, LAPS, tyro.conf.arg(metavar="SEED")] = 0
+    """With --laps: the seed of the first track; the others follow."""
+    max_frames: Annotated[int, LAPS, tyro.conf.arg(metavar="N")] = 1000
+    """Frames after which a lap ends unfinished."""
+    fps: Annotated[int, LAPS, tyro.conf.arg(metavar="HZ")] = 30
+    """Frames a second."""
+
+    driver: Annotated[
+        Literal["person", "scripted", "random", "none", "corrector"], DRIVER, tyro.conf.arg(metavar="WHO")
+    ] = "person"
+    """A person (or an agent) at the keyboard; or with real keys, from inside the game: scripted (it knows the track),
+    random, none (but Return at the start of each lap), or corrector: it takes the keys from an agent when the car
+    leaves the middle of the road, and gives them back."""
+    disturb: Annotated[bool, DRIVER] = False
+    """Push the steering at random, to show how to get back to the middle."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             prog="python -m demo.game",
             description=__doc__,
             args=argv,
-            config=(tyro.conf.FlagCreatePairsOff,),
+            registry=FLAGS,
         )
         return run(_checked(options))
 

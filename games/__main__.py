@@ -12,6 +12,7 @@ from typing import Annotated
 
 import tyro
 
+from agent.command_line.flags import FLAGS, Group
 from agent.errors import UsageError, run_command
 from games.catalogue import GAMES, game_named
 from games.drivers import Driver, EachEpisode, corrector_of, player_of
@@ -20,6 +21,9 @@ from games.window.lap_game import LapGame
 from games.window.lap_window import open_display, play_laps
 from games.window.laps import EpisodeLog, Lap
 
+EPISODES = Group("episode")
+PLAYER = Group("player")
+
 
 @dataclass(frozen=True, slots=True)
 class PlayOptions:
@@ -27,20 +31,24 @@ class PlayOptions:
     """Which game."""
     log: Annotated[Path, tyro.conf.arg(metavar="FILE")]
     """New file for the episodes, a line of JSON for each."""
-    driver: Driver = "person"
-    """Who plays: a person (or an agent) at the keyboard; or from inside the game, with real keys, the script that
-    knows the game, random keys, or none."""
-    seeds: Annotated[tuple[int, ...], tyro.conf.arg(metavar="SEED")] = ()
+
+    seeds: Annotated[tuple[int, ...], EPISODES, tyro.conf.arg(metavar="SEED")] = ()
     """The episodes to play. Or say how many with --episodes."""
-    first_seed: int = 0
-    """With --episodes: the seed of the first one; the others follow."""
-    episodes: int = 1
+    episodes: Annotated[int, EPISODES, tyro.conf.arg(metavar="N")] = 1
     """How many, without --seeds."""
-    max_frames: int | None = None
-    """Frames after which an episode is cut off; without it those of the game."""
-    disturb: bool = False
-    """Let the game do something else than the keys say now and then, for recordings."""
-    reaction_ms: float = 0.0
+    first_seed: Annotated[int, EPISODES, tyro.conf.arg(metavar="SEED")] = 0
+    """With --episodes: the seed of the first one; the others follow."""
+    max_frames: Annotated[
+        int | None, EPISODES, tyro.conf.arg(metavar="N", help_behavior_hint="(default: those of the game)")
+    ] = None
+    """Frames after which an episode is cut off."""
+    disturb: Annotated[bool, EPISODES] = False
+    """Let the game do something else than the keys say now and then."""
+
+    driver: Annotated[Driver, PLAYER, tyro.conf.arg(metavar="WHO")] = "person"
+    """A person (or an agent) at the keyboard; or with real keys, from inside the game: scripted (it knows the game),
+    random, none, or corrector (a script that takes the keys from an agent that goes wrong)."""
+    reaction_ms: Annotated[float, PLAYER, tyro.conf.arg(metavar="MS")] = 0.0
     """How late the script's keys come, on average."""
 
 
@@ -51,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             prog="python -m games",
             description=f"{__doc__}\nGames: {', '.join(GAMES)}.",
             args=argv,
-            config=(tyro.conf.FlagCreatePairsOff,),
+            registry=FLAGS,
         )
         return run(options)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import tyro
 from rich.console import Console
 
+from agent.command_line.flags import FLAGS
 from agent.errors import TwoframeError, UsageError, raise_if_any, run_command, usage
 from agent.quiet import kept_back
 from agent.recording.writer import require_new_folder
@@ -42,7 +43,7 @@ def _options(argv: Sequence[str] | None, here: Cluster) -> TrainOptions:
             description=DESCRIPTION,
             args=argv,
             default=tyro.MISSING_NONPROP if default is None else default,
-            config=(tyro.conf.FlagCreatePairsOff,),
+            registry=FLAGS,
         )
 
     options = parsed()

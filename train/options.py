@@ -9,24 +9,22 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from agent.actions import ActionSet
+from agent.command_line.flags import Group
 from agent.errors import TwoframeError, UsageError, raise_if_any, usage
 from agent.frames import Box, Color, FrameSpec, parse_size
 from agent.policy.format import MAX_FRAMES
 from train.dataset.batches import Augmentation
 
-DESCRIPTION = """Learn to play from recordings of somebody playing.
+DESCRIPTION = """Learn to play from recordings of somebody playing, and write a policy for play.
+  train runs/monday runs/tuesday --out policies/first
+  train --out policies/first --resume              go on after Ctrl-C or a crash
 
-For instance
+RECORDING and --out are all it needs; the defaults are a good start."""
 
-    train runs/monday runs/tuesday --out policies/first
-
-learns from two recordings made with collect and writes a policy, which `play policies/first` plays. It
-judges itself by a part of the recordings that it did not learn from and tells how good it is there,
-beside two players that know nothing: the one that repeats the last action and the one that always takes
-the commonest.
-
-Ctrl-C stops it and keeps all it has learned; `train --out policies/first --resume` goes on, also after a
-crash."""
+PICTURE = Group("picture")
+ACTIONS = Group("action")
+TRAINING = Group("network and training")
+EXPERIMENTAL = Group("experimental", "They brought no gain in the games that were tried (experiments/LOG.md).")
 
 Precision = Literal["float32", "bfloat16"]
 Weights = Literal["int8", "float16", "float32"]
@@ -39,83 +37,91 @@ BALANCE = {"none": 0.0, "half": 0.5, "full": 1.0}  # the power of an action's sh
 @dataclass(frozen=True, slots=True)
 class TrainOptions:
     recordings: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RECORDING")]
-    """Folders made by collect or by play --record, or folders that hold such."""
+    """Recordings, or folders that hold some."""
     out: Annotated[Path, tyro.conf.arg(metavar="POLICY")]
-    """New folder for the policy; an existing one is never overwritten."""
+    """New folder for the policy."""
     resume: bool = False
-    """Go on with the unfinished training in POLICY, with its recordings and settings."""
-    validate: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="RECORDING")] = ()
-    """Recordings to judge by, instead of parts of those to learn from."""
-    encoder: Literal["compact", "alexnet"] = "compact"
-    """The network that looks at one image: compact is small and quick, alexnet is the classic of 2012."""
-    frames: Annotated[int, tyro.conf.arg(metavar="N")] = 2
-    """Images the policy decides by; two show where things move, 1 is a plain image classifier."""
-    apart_ms: Annotated[float, tyro.conf.arg(metavar="MS")] = 110.0
-    """How long after one another they were taken, to the nearest frame; at least one frame. Further apart shows slow
-    movements, closer together quick ones."""
-    join: Join = "lstm"
-    """How they come together: an LSTM reads the features of each in order, or they are the channels of one image,
-    which play encodes anew for every decision."""
-    epochs: Annotated[int, tyro.conf.arg(metavar="N")] = 30
-    """How often to go through the recordings at most. The policy is what the last epoch makes: the learning rate falls
-    towards it."""
-    patience: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: never)")] = None
-    """Stop after so many epochs without a lower validation loss, and keep the epoch that had the lowest."""
+    """Go on with the unfinished training in POLICY."""
     max_minutes: Annotated[float, tyro.conf.arg(metavar="M")] = 10.0
-    """Stop learning after so many minutes; the learning rate falls in time for it."""
-    seed: Annotated[int, tyro.conf.arg(metavar="N")] = 0
-    """Another seed: other first weights, another order, another part to judge by."""
-    learning_rate: Annotated[float | None, tyro.conf.arg(metavar="RATE")] = None
-    """The highest step of the optimiser; without it the encoder's own."""
-    deterministic: bool = False
-    """The same seed gives the same policy, bit for bit; slower, and --max-minutes is not looked at."""
-    precision: Annotated[
-        Precision | None, tyro.conf.arg(help_behavior_hint="(default: what the hardware is good at)")
-    ] = None
-    """Numbers to compute with: bfloat16 is quicker on GPUs since 2020, and slower on most processors."""
-    weights: Annotated[Weights | None, tyro.conf.arg(help_behavior_hint="(default: int8, if it decides alike)")] = None
-    """Weights of the network as play runs it: int8 is small and quick, float32 exact, float16 between."""
-    batch: Annotated[int, tyro.conf.arg(metavar="N")] = 32
-    """Windows per step of the optimiser. More makes each step steadier, but fewer of them fit into --max-minutes."""
-    run: Annotated[int, tyro.conf.arg(metavar="N")] = 3
-    """Consecutive frames that a batch takes together; each is encoded once for all windows that hold it. More is
-    quicker, but then a batch has seen fewer places, and learns less from each window."""
-    size: Annotated[str | None, tyro.conf.arg(metavar="WIDTHxHEIGHT")] = None
-    """Smaller frames than recorded."""
-    crop: Annotated[str | None, tyro.conf.arg(metavar="LEFT,TOP,WIDTH,HEIGHT")] = None
-    """The part of the frames to look at, in pixels of the recorded frames."""
-    color: Color | None = None
-    """gray, of recordings in rgb."""
-    stride: Annotated[int, tyro.conf.arg(metavar="N")] = 1
-    """See only every N-th frame: play decides less often."""
-    keys: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=KEY")] = ()
-    """Other actions over the recorded keys, e.g. left=a right=d rest=; without it those of the recording."""
+    """Learn for M minutes at most."""
+    epochs: Annotated[int, tyro.conf.arg(metavar="N")] = 30
+    """Learn each recording N times at most."""
+    validate: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="RECORDING")] = ()
+    """Judge by these recordings, not by parts of the rest."""
+
+    size: Annotated[str | None, PICTURE, tyro.conf.arg(metavar="WIDTHxHEIGHT")] = None
+    """Make the frames smaller than recorded."""
+    crop: Annotated[str | None, PICTURE, tyro.conf.arg(metavar="L,T,W,H")] = None
+    """Part to look at: left,top,width,height in pixels."""
+    color: Annotated[Color | None, PICTURE, tyro.conf.arg(metavar="gray|rgb")] = None
+    """gray to leave out the colors of rgb recordings."""
+    frames: Annotated[int, PICTURE, tyro.conf.arg(metavar="N")] = 2
+    """Frames to decide by; 2 show movement."""
+    apart_ms: Annotated[float, PICTURE, tyro.conf.arg(metavar="MS")] = 110.0
+    """Time between these frames; more shows slower moves."""
+    stride: Annotated[int, PICTURE, tyro.conf.arg(metavar="N")] = 1
+    """Use only every N-th frame; play then decides less often."""
+
+    keys: Annotated[tuple[str, ...], ACTIONS, tyro.conf.arg(metavar="NAME=KEY")] = ()
+    """Other actions over the recorded keys, e.g. left=a right=d rest="""
+    mirror: Annotated[tuple[str, ...], ACTIONS, tyro.conf.arg(metavar="NAME=NAME")] = ()
+    """Mirror frames too and swap actions, e.g. left=right"""
     label_shift_ms: Annotated[
-        float | None, tyro.conf.arg(metavar="MS", help_behavior_hint="(default: half of a frame's time and 6 ms)")
+        float | None, ACTIONS, tyro.conf.arg(metavar="MS", help_behavior_hint="(default: half a frame's time + 6)")
     ] = None
-    """Learn for each frame the action held so much later. Without it what was held in the middle of the time for which
-    play holds its decision. People react 200 to 270 ms late: with that much the agent reacts at once."""
-    balance: Balance = "half"
-    """Whether rare actions count more: not, by the root of their share, or until all count alike."""
-    change_weight: Annotated[float, tyro.conf.arg(metavar="W")] = 2.0
-    """How much more a frame counts at which the action changes. 1: no more than others."""
-    correction_weight: Annotated[float, tyro.conf.arg(metavar="W")] = 1.0
-    """How much more a frame counts at which a person corrected the agent (play --record)."""
-    skip_disturbed: bool = False
-    """Learn nothing from the frames under `collect --disturb`. Without it they are learned too, by the keys you held
-    against what it pressed."""
-    drop_older: Annotated[float, tyro.conf.arg(metavar="SHARE")] = 0.0
-    """Share of windows that are learned without their earlier frames, against repeating what was done."""
-    swap_older: Annotated[float, tyro.conf.arg(metavar="SHARE")] = 0.0
-    """Share of windows whose earlier frames are taken from another window."""
-    brightness: Annotated[float, tyro.conf.arg(metavar="SHARE")] = 0.1
-    """Random change of brightness and contrast, as a share of their range."""
-    shift: Annotated[float, tyro.conf.arg(metavar="SHARE")] = 0.02
-    """Random move of the image, as a share of its side, in the epochs that begin in the first half of the training."""
-    erase: Annotated[float, tyro.conf.arg(metavar="SHARE")] = 0.0
-    """Share of runs that are learned with a random part of the image blotted out."""
-    mirror: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=NAME")] = ()
-    """Learn from mirrored images too, with these actions swapped, e.g. left=right. For games without a side."""
+    """Learn the keys held MS after each frame. People react late: with 200 to 270 the agent reacts at once."""
+    balance: Annotated[Balance, ACTIONS, tyro.conf.arg(metavar="HOW")] = "half"
+    """none, half or full: how much more rare actions count."""
+    change_weight: Annotated[float, ACTIONS, tyro.conf.arg(metavar="W")] = 2.0
+    """Weight of frames where the action changes."""
+    correction_weight: Annotated[float, ACTIONS, tyro.conf.arg(metavar="W")] = 1.0
+    """Weight of frames where you corrected the agent."""
+
+    encoder: Annotated[Literal["compact", "alexnet"], TRAINING, tyro.conf.arg(metavar="NAME")] = "compact"
+    """compact (quick) or alexnet (the classic)."""
+    weights: Annotated[
+        Weights | None,
+        TRAINING,
+        tyro.conf.arg(metavar="TYPE", help_behavior_hint="(default: int8 if as good)"),
+    ] = None
+    """int8 (quick), float16 or float32, for play."""
+    precision: Annotated[
+        Precision | None,
+        TRAINING,
+        tyro.conf.arg(metavar="TYPE", help_behavior_hint="(default: by the hardware)"),
+    ] = None
+    """float32 or bfloat16 (newer GPUs), to train."""
+    seed: Annotated[int, TRAINING, tyro.conf.arg(metavar="N")] = 0
+    """Another number gives another policy."""
+    deterministic: Annotated[bool, TRAINING] = False
+    """The same seed gives the same policy; slower, --max-minutes is ignored."""
+    learning_rate: Annotated[
+        float | None, TRAINING, tyro.conf.arg(metavar="RATE", help_behavior_hint="(default: the encoder's)")
+    ] = None
+    """Largest step of learning."""
+    batch: Annotated[int, TRAINING, tyro.conf.arg(metavar="N")] = 32
+    """Examples per step; more is steadier."""
+    run: Annotated[int, TRAINING, tyro.conf.arg(metavar="N")] = 3
+    """Frames taken in a row; more is quicker, but teaches less."""
+    brightness: Annotated[float, TRAINING, tyro.conf.arg(metavar="SHARE")] = 0.1
+    """Vary brightness and contrast at random, by so much."""
+    shift: Annotated[float, TRAINING, tyro.conf.arg(metavar="SHARE")] = 0.02
+    """Move images at random, by so much, in the first half."""
+
+    patience: Annotated[int | None, EXPERIMENTAL, tyro.conf.arg(metavar="N", help_behavior_hint="(default: never)")] = (
+        None
+    )
+    """Stop after N epochs without progress and keep the best."""
+    join: Annotated[Join, EXPERIMENTAL, tyro.conf.arg(metavar="HOW")] = "lstm"
+    """lstm (one after another) or channels (as one image)."""
+    skip_disturbed: Annotated[bool, EXPERIMENTAL] = False
+    """Leave out the frames under collect --disturb."""
+    drop_older: Annotated[float, EXPERIMENTAL, tyro.conf.arg(metavar="SHARE")] = 0.0
+    """Share of examples with the newest frame only."""
+    swap_older: Annotated[float, EXPERIMENTAL, tyro.conf.arg(metavar="SHARE")] = 0.0
+    """Share of examples with earlier frames from elsewhere."""
+    erase: Annotated[float, EXPERIMENTAL, tyro.conf.arg(metavar="SHARE")] = 0.0
+    """Share of runs with a part of the image blotted out."""
 
     def __post_init__(self) -> None:
         def shares(*names: str) -> list[str]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import tyro
 from rich.console import Console
 
+from agent.command_line.flags import FLAGS
 from agent.errors import run_command
 from agent.play.options import DESCRIPTION, PlayOptions
 from agent.play.run import play
@@ -12,9 +13,7 @@ from agent.play.run import play
 
 def main(argv: Sequence[str] | None = None) -> int:
     def command() -> int:
-        options = tyro.cli(
-            PlayOptions, prog="play", description=DESCRIPTION, args=argv, config=(tyro.conf.FlagCreatePairsOff,)
-        )
+        options = tyro.cli(PlayOptions, prog="play", description=DESCRIPTION, args=argv, registry=FLAGS)
         region = options.checked_region()
         if options.check:
             return check(options, Console())

@@ -42,27 +42,31 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m bench.closed_loop", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--games", nargs="+", metavar="NAME", default=list(GAMES), help=f"of {', '.join(GAMES)}")
     parser.add_argument("--quick", action="store_true", help="two short episodes and little of the rest")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures into this file too")
-    parser.add_argument("--games", nargs="+", metavar="NAME", default=list(GAMES), help=f"of {', '.join(GAMES)}")
-    parser.add_argument("--out", type=Path, default=Path("bench/out/closed_loop"), metavar="FOLDER")
-    parser.add_argument("--train", action="append", metavar='="FLAGS"', help="a variant; without it, no flags")
-    parser.add_argument("--reaction-ms", type=float, default=0.0, metavar="MS", help="the demonstrator's, e.g. 200")
     parser.add_argument(
+        "--out", type=Path, default=Path("bench/out/closed_loop"), metavar="FOLDER", help="where to keep what is made"
+    )
+    shown = parser.add_argument_group("what is shown")
+    shown.add_argument("--minutes", type=float, metavar="M", help="of play to record; without it those of the game")
+    shown.add_argument(
         "--disturb",
         choices=get_args(Disturb),
         default="collect",
         help="who disturbs the demonstrator: collect --disturb (as it comes), the game itself, or none",
     )
-    parser.add_argument(
+    shown.add_argument(
         "--wrong-keys", type=float, default=WRONG_KEYS, metavar="N", help=f"a minute, by collect ({WRONG_KEYS:g})"
     )
-    parser.add_argument("--minutes", type=float, metavar="M", help="of play to record; without it those of the game")
-    parser.add_argument("--episodes", type=int, metavar="N", help="of every player; without it those of the game")
-    parser.add_argument(
+    shown.add_argument("--reaction-ms", type=float, default=0.0, metavar="MS", help="the demonstrator's, e.g. 200")
+    learned = parser.add_argument_group("what is learned and played")
+    learned.add_argument("--train", action="append", metavar='="FLAGS"', help="a variant; without it, no flags")
+    learned.add_argument("--episodes", type=int, metavar="N", help="of every player; without it those of the game")
+    learned.add_argument(
         "--agent-episodes", type=int, metavar="N", help="more for the agent: 57 laps of car3 are half an hour"
     )
-    parser.add_argument("--players-only", action="store_true", help="no agent: is the demonstrator good enough?")
+    learned.add_argument("--players-only", action="store_true", help="no agent: is the demonstrator good enough?")
     return parser.parse_args(argv)
 
 
