@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "lost s, median": float(np.median(lost_s)),
         "lost s, worst": max(lost_s),
     }
-    show(Bench("crash", f"kill -9 while recording 640x360 to 160x120 gray at {FPS} fps", [row]), options)
+    show(Bench("crash", f"kill -9 while recording 640x360 to 160x120 gray at {FPS} fps", [row]), options.json)
     return 0 if told == kills and max(lost_s) <= 1 else 1
 
 

@@ -285,7 +285,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         policy = make_policy(Path(folder) / "policy", "--always", *keys)
         events = measure(display, policy, Path(folder) / "log", times)
     rows = [event.row() for event in events]
-    show(Bench("keys_up", f"seconds until every key is up, bar {UP_WITHIN_S} s", rows), options)
+    show(Bench("keys_up", f"seconds until every key is up, bar {UP_WITHIN_S} s", rows), options.json)
     return 1 if any(row["not up in time"] for row in rows) else 0
 
 

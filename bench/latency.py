@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             row = other(player, policy, place / f"{player}.npy", seconds if player == "tuned" else seconds / 2)
             rows.append({"player": f"{player} loop, alexnet", **row, "start s": None})
     conditions = f"ms from grab to key in a {PLACE.width}x{PLACE.height} window, at {FPS} Hz; stages are medians"
-    show(Bench("latency", conditions, rows), options)
+    show(Bench("latency", conditions, rows), options.json)
     return 0
 
 

@@ -113,7 +113,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # It keeps everything in memory: what that comes to shows soon.
         plain = (60.0, seconds / 4)
         results.append(measure("plain loop 60 fps 160x120 gray", out, *plain, "bench.record", "--plain", out, *plain))
-    show(Bench("record", f"a {WINDOW} window redrawn at 60 Hz", results), options)
+    show(Bench("record", f"a {WINDOW} window redrawn at 60 Hz", results), options.json)
     return 0
 
 

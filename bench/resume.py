@@ -97,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                     }
                 )
                 print(rows[-1], flush=True)
-    show(Bench("resume", f"compact, {epochs} epochs of {frames} frames 96x72", rows), options)
+    show(Bench("resume", f"compact, {epochs} epochs of {frames} frames 96x72", rows), options.json)
     return 0
 
 

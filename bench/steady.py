@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             for policy in (slow, fast):
                 row = measure(policy, TITLE, game_s, place / f"game-{policy.name}")
                 rows.append({"beside": "CarRacing, 30 fps", **row})
-    show(Bench("steady", "play, compact encoder", rows), options)
+    show(Bench("steady", "play, compact encoder", rows), options.json)
     return 0
 
 

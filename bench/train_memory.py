@@ -127,7 +127,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as room:
         folder = sparse_recording(Path(room) / "large", round(size_gb * 1e9 / (SIZE[0] * SIZE[1])))
         rows = [trained(folder, Path(room), steps), read_whole(folder)]
-    show(Bench("memory of training", "compact, 160x120 gray", rows), options)
+    show(Bench("memory of training", "compact, 160x120 gray", rows), options.json)
     return 0
 
 

@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             press_at_random(display, seconds - 2)
             finished(collect, "collect")
         row = compare(Recording.open(out), log)
-    show(Bench("truth", f"{seconds} s of a window redrawn at 60 Hz, recorded at {FPS} fps", [row]), options)
+    show(Bench("truth", f"{seconds} s of a window redrawn at 60 Hz, recorded at {FPS} fps", [row]), options.json)
     return 0
 
 
