@@ -14,7 +14,7 @@ import tyro
 
 from agent.errors import UsageError, run_command
 from games.catalogue import GAMES, game_named
-from games.drivers import Driver, EachEpisode, corrector_of, player_of
+from games.drivers import EachEpisode, EpisodeOptions, corrector_of, player_of
 from games.players.corrector import Corrector
 from games.window.lap_game import LapGame
 from games.window.lap_window import open_display, play_laps
@@ -22,24 +22,15 @@ from games.window.laps import EpisodeLog, Lap
 
 
 @dataclass(frozen=True, slots=True)
-class PlayOptions:
+class GameOptions(EpisodeOptions):
     game: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="GAME")]
     """Which game."""
     log: Annotated[Path, tyro.conf.arg(metavar="FILE")]
     """New file for the episodes, a line of JSON for each."""
-    driver: Driver = "person"
-    """Who plays: a person (or an agent) at the keyboard; or from inside the game, with real keys, the script that
-    knows the game, random keys, or none."""
-    seeds: Annotated[tuple[int, ...], tyro.conf.arg(metavar="SEED")] = ()
-    """The episodes to play. Or say how many with --episodes."""
-    first_seed: int = 0
-    """With --episodes: the seed of the first one; the others follow."""
     episodes: int = 1
     """How many, without --seeds."""
     max_frames: int | None = None
     """Frames after which an episode is cut off; without it those of the game."""
-    disturb: bool = False
-    """Let the game do something else than the keys say now and then, for recordings."""
     reaction_ms: float = 0.0
     """How late the script's keys come, on average."""
 
@@ -47,7 +38,7 @@ class PlayOptions:
 def main(argv: Sequence[str] | None = None) -> int:
     def command() -> int:
         options = tyro.cli(
-            PlayOptions,
+            GameOptions,
             prog="python -m games",
             description=f"{__doc__}\nGames: {', '.join(GAMES)}.",
             args=argv,
@@ -58,10 +49,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run_command(command)
 
 
-def run(options: PlayOptions) -> int:
+def run(options: GameOptions) -> int:
     """Until the last episode has ended, the window is closed, or a signal comes. Raises `TwoframeError`."""
     game = game_named(options.game)
-    seeds = options.seeds or tuple(range(options.first_seed, options.first_seed + options.episodes))
+    seeds = options.seeds_or(options.episodes)
     if not seeds or (options.max_frames is not None and options.max_frames < 1):
         raise UsageError("--episodes, --max-frames: found less than 1, expected at least 1")
     with open_display(game.title):

@@ -1,10 +1,12 @@
-"""Who plays a game of the bench from inside its process, and how such a player becomes as slow as a person."""
+"""Who plays a game from inside its process, how such a player becomes as slow as a person, and the flags for it."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 import numpy as np
+import tyro
 
 from agent.errors import UsageError
 from games.game import ENTROPY, Game
@@ -14,6 +16,26 @@ from games.players.player import START_KEY, Nobody, Player, RandomPlayer
 PLAYERS = ("scripted", "random", "none")
 Driver = Literal["person", "scripted", "random", "none", "corrector"]
 SPREAD = 0.15  # standard deviation of the reaction time, as a share of it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpisodeOptions:
+    """What every command that opens a game's window takes. A lap is an episode of CarRacing."""
+
+    driver: Driver = "person"
+    """Who plays: a person (or an agent) at the keyboard; or from inside the game, with real keys, the script that
+    knows the game, random keys, or none but Return; or a script that takes the keys from an agent where it goes wrong,
+    and gives them back."""
+    seeds: Annotated[tuple[int, ...], tyro.conf.arg(metavar="SEED")] = ()
+    """What to play, one after the other. Or say how many, from --first-seed on."""
+    first_seed: int = 0
+    """Without --seeds: the first one; the others follow."""
+    disturb: bool = False
+    """Let the game do something else than the keys say now and then, for recordings that show how to get back."""
+
+    def seeds_or(self, count: int) -> tuple[int, ...]:
+        """Those given, or so many."""
+        return self.seeds or tuple(range(self.first_seed, self.first_seed + count))
 
 
 class Late:
