@@ -19,7 +19,7 @@ import numpy as np
 
 from agent.errors import raise_if_any, run_command, usage
 from agent.policy.step import Policy
-from bench.closed_loop.measure import DISPLAY, QUICK, Scale, Workshop, episodes_beyond, say
+from bench.closed_loop.measure import DISPLAY, QUICK, Scale, Workshop, episodes_beyond, folder_for, say
 from bench.closed_loop.results import every_score, late_share, panels
 from bench.table import Bench, files_without_place, parser_of, place_for, show
 from experiments.intervals import Scores, difference_of
@@ -58,8 +58,7 @@ def run(options: argparse.Namespace) -> int:
     for policy in policies:
         Policy.load(policy, threads=1)  # told now, not after the others have played
     scale = QUICK if options.quick else Scale(options.episodes)
-    out: Path = options.out.resolve() / ("quick" if options.quick else "full")
-    out.mkdir(parents=True, exist_ok=True)
+    out = folder_for(options.out, quick=options.quick)
     with VirtualDisplay(DISPLAY) as display:
         workshop = Workshop(out, display, scale)
         live = [workshop.rollout(game, str(policy), policy) for policy in policies]

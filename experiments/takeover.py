@@ -18,7 +18,7 @@ import numpy as np
 from agent.errors import TwoframeError, UsageError, raise_if_any, run_command, usage
 from agent.recording.format import PERSON
 from agent.recording.reader import Recording
-from bench.closed_loop.measure import DISPLAY, QUICK, WRONG_KEYS, Scale, Workshop, episodes_beyond
+from bench.closed_loop.measure import DISPLAY, QUICK, WRONG_KEYS, Scale, Workshop, episodes_beyond, folder_for
 from bench.closed_loop.results import episode_scores, every_score, sd_of
 from bench.table import Bench, files_without_place, parser_of, show
 from collect.disturbance import rate_beyond
@@ -64,8 +64,7 @@ def run(options: argparse.Namespace) -> int:
         )
     scale = QUICK if options.quick else Scale(options.episodes, 60 * options.minutes)
     correct_s = 20.0 if options.quick else options.correct_s
-    out: Path = options.out.resolve() / ("quick" if options.quick else "full")
-    out.mkdir(parents=True, exist_ok=True)
+    out = folder_for(options.out, quick=options.quick)
     with VirtualDisplay(DISPLAY) as display:
         workshop = Workshop(out, display, scale, wrong_keys=options.wrong_keys)
         demonstrator = workshop.rollout(game, "scripted")

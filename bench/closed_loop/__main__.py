@@ -19,7 +19,7 @@ from typing import Any, get_args
 
 from agent.errors import raise_if_any, run_command, usage
 from agent.json_files import write_json
-from bench.closed_loop.measure import DISPLAY, FULL, QUICK, WRONG_KEYS, Disturb, Workshop, episodes_beyond
+from bench.closed_loop.measure import DISPLAY, FULL, QUICK, WRONG_KEYS, Disturb, Workshop, episodes_beyond, folder_for
 from bench.closed_loop.results import Row, plot, rows_of
 from bench.table import Bench, files_without_place, machine, parser_of, place_for, show
 from collect.disturbance import rate_beyond
@@ -70,8 +70,7 @@ def run(options: argparse.Namespace) -> int:
                 *files_without_place(options.json),
             ]
         )
-    out: Path = options.out.resolve() / ("quick" if options.quick else "full")
-    out.mkdir(parents=True, exist_ok=True)
+    out = folder_for(options.out, quick=options.quick)
     scale = QUICK if options.quick else FULL
     if options.minutes:
         scale = dataclasses.replace(scale, record_s=60 * options.minutes)

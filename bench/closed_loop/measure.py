@@ -51,6 +51,13 @@ def episodes_beyond(counts: Mapping[str, int | None]) -> list[str]:
     ]
 
 
+def folder_for(out: Path, *, quick: bool) -> Path:
+    """For what is kept in `out`: a quick run does not take what a full one made."""
+    folder = out.resolve() / ("quick" if quick else "full")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 FULL = Scale()
 QUICK = Scale(2, record_s=40.0, max_frames=450, train=("--epochs", "2"))
 
