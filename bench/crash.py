@@ -7,7 +7,6 @@ time of the last stored frame is known on the clock of the kill.
 
 import json
 import random
-import subprocess
 import sys
 import tempfile
 import time
@@ -18,9 +17,10 @@ from typing import Any
 import numpy as np
 
 from agent.recording.reader import Recording
+from bench.live import counter_window, is_recorded, running, wait_until
 from bench.table import Bench, bench_options, show
 from games.window.counter import read_counter
-from games.window.display import VirtualDisplay
+from games.window.display import own_display
 
 FPS = 60
 
@@ -30,30 +30,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     kills = 5 if options.quick else 50
     moments = random.Random(0)
     lost_s, opened, told = [], 0, 0
-    with VirtualDisplay() as display, tempfile.TemporaryDirectory() as folder:
+    with own_display(), tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         log = place / "log"
-        window = subprocess.Popen(
-            [sys.executable, "-m", "games.window.counter", str(log), "--size", "640x360", "--fps", str(FPS)],
-            env=display.env,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            while not log.exists():
-                time.sleep(0.1)
+        with counter_window(log, "640x360", FPS):
             for i in range(kills):
                 out = place / f"recording-{i}"
-                killed_ns = record_and_kill(out, display, moments.uniform(0.05, 2.0))
+                killed_ns = record_and_kill(out, moments.uniform(0.05, 2.0))
                 for path in out.glob("*.npy"):
                     np.load(path, allow_pickle=False, mmap_mode="r")
                     opened += 1
-                command = [sys.executable, "-m", "collect.recordings", "info", str(out)]
-                told += subprocess.run(command, capture_output=True, check=False).returncode == 0
+                with running("collect.recordings", "info", out) as info:
+                    info.communicate()
+                told += info.returncode == 0
                 lost_s.append((killed_ns - last_shown_ns(out, log)) / 1e9)
-        finally:
-            window.terminate()
-            window.wait()
     row: dict[str, Any] = {
         "kills": kills,
         "files opened by numpy": opened,
@@ -61,23 +51,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         "lost s, median": float(np.median(lost_s)),
         "lost s, worst": max(lost_s),
     }
-    show(Bench("crash", f"kill -9 while recording 640x360 to 160x120 gray at {FPS} fps", [row]), options)
+    show(Bench("crash", f"kill -9 while recording 640x360 to 160x120 gray at {FPS} fps", [row]), options.json)
     return 0 if told == kills and max(lost_s) <= 1 else 1
 
 
-def record_and_kill(out: Path, display: VirtualDisplay, after_s: float) -> int:
+def record_and_kill(out: Path, after_s: float) -> int:
     """Kill `collect` so long after its first frame is on disk; gives the time of the kill."""
-    command = [sys.executable, "-m", "collect", str(out), "--window", "Counter", "--countdown-s", "0"]
-    process = subprocess.Popen([*command, "--fps", str(FPS)], env=display.env, stdout=subprocess.DEVNULL)
-    frames = out / "frames.npy"
-    while not (frames.exists() and frames.stat().st_size > 200):
+    with running("collect", out, "--window", "Counter", "--countdown-s", 0, "--fps", FPS) as process:
+        wait_until(lambda: process.poll() is not None or is_recorded(out), "the first frame")
+        time.sleep(after_s)
         if process.poll() is not None:
-            raise SystemExit(f"collect ended with {process.returncode}")
-        time.sleep(0.005)
-    time.sleep(after_s)
-    killed_ns = time.perf_counter_ns()
-    process.kill()
-    process.wait()
+            raise SystemExit(f"collect ended with {process.returncode}: {process.communicate()[0]}")
+        killed_ns = time.perf_counter_ns()
+        process.kill()
     return killed_ns
 
 

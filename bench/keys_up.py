@@ -27,9 +27,9 @@ from agent.frames import Box
 from agent.keys import key
 from agent.screen.target import Target
 from agent.screen.window import open_window
-from bench.live import counter_window, end, make_policy, own_display, start, wait_until
+from bench.live import DISPLAY, counter_window, make_policy, running, wait_until
 from bench.table import Bench, bench_options, show
-from games.window.display import VirtualDisplay
+from games.window.display import VirtualDisplay, own_display
 from games.window.xvfb_keyboard import XvfbKeyboard
 
 UP_WITHIN_S = 0.3
@@ -193,16 +193,12 @@ class Events:
 
     @contextmanager
     def playing(self, *, faulty: bool = False) -> Iterator[subprocess.Popen[str]]:
-        flags = ("--window", "Counter")
-        if faulty:
-            process = start("bench.keys_up", "--faulty", self._policy, *flags)
-        else:
-            process = start("agent", self._policy, *flags)
+        command = ("bench.keys_up", "--faulty") if faulty else ("agent",)
         try:
-            self._wait_while_held(process)
-            yield process
+            with running(*command, self._policy, "--window", "Counter") as process:
+                self._wait_while_held(process)
+                yield process
         finally:
-            end(process)
             wait_until(lambda: not self._server.down(), "the release of all keys")
 
     def _wait_while_held(self, process: subprocess.Popen[str]) -> None:
@@ -285,12 +281,12 @@ def measure(display: VirtualDisplay, policy: Path, log: Path, times: int) -> lis
 def main(argv: Sequence[str] | None = None) -> int:
     options = bench_options(__doc__, argv)
     times = 3 if options.quick else 20
-    with own_display() as display, tempfile.TemporaryDirectory() as folder:
+    with own_display(DISPLAY) as display, tempfile.TemporaryDirectory() as folder:
         keys = ["--keys", "left=a", f"forward={'+'.join(HELD)}", "right=d"]
         policy = make_policy(Path(folder) / "policy", "--always", *keys)
         events = measure(display, policy, Path(folder) / "log", times)
     rows = [event.row() for event in events]
-    show(Bench("keys_up", f"seconds until every key is up, bar {UP_WITHIN_S} s", rows), options)
+    show(Bench("keys_up", f"seconds until every key is up, bar {UP_WITHIN_S} s", rows), options.json)
     return 1 if any(row["not up in time"] for row in rows) else 0
 
 

@@ -22,8 +22,9 @@ import numpy as np
 
 from agent.check.probe_window import ProbeWindow, WindowKey
 from agent.frames import Box
-from bench.live import end, finished, make_policy, own_display, spread, start
+from bench.live import DISPLAY, finished, make_policy, running, spread
 from bench.table import Bench, bench_options, show
+from games.window.display import own_display
 
 TITLE = "Grey"
 FPS = 60
@@ -36,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = bench_options(__doc__, argv)
     seconds, starts = (10, 3) if options.quick else (100, 9)
     rows = []
-    with own_display(), tempfile.TemporaryDirectory() as folder:
+    with own_display(DISPLAY), tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         for encoder in ("compact", "alexnet"):
             policy = make_policy(place / encoder, "--encoder", encoder, "--window", TITLE)
@@ -47,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             row = other(player, policy, place / f"{player}.npy", seconds if player == "tuned" else seconds / 2)
             rows.append({"player": f"{player} loop, alexnet", **row, "start s": None})
     conditions = f"ms from grab to key in a {PLACE.width}x{PLACE.height} window, at {FPS} Hz; stages are medians"
-    show(Bench("latency", conditions, rows), options)
+    show(Bench("latency", conditions, rows), options.json)
     return 0
 
 
@@ -57,10 +58,10 @@ def start_to_key_s(policy: Path, times: int) -> float:
     with ProbeWindow(PLACE, KEYS, title=TITLE) as window:
         for _ in range(times):
             begun_ns = time.perf_counter_ns()
-            process = start("agent", policy)
-            key = first_press(window, 20)
-            process.terminate()
-            finished(process, "play")
+            with running("agent", policy) as process:
+                key = first_press(window, 20)
+                process.terminate()
+                finished(process, "play")
             if key is None:
                 raise SystemExit("play pressed no key")
             taken_s.append((key.time_ns - begun_ns) / 1e9)
@@ -79,16 +80,17 @@ def first_press(window: ProbeWindow, timeout_s: float) -> WindowKey | None:
 def play(policy: Path, trace: Path, seconds: float) -> dict[str, Any]:
     report = trace.with_suffix(".json")
     with ProbeWindow(PLACE, KEYS, title=TITLE) as window:
-        process = start("bench.live", trace, FPS * (seconds + 5), policy, "--duration-s", seconds, "--report", report)
-        pressed, shown = answer(window, process, 1 / FPS)
+        flags = ("--duration-s", seconds, "--report", report)
+        with running("bench.live", trace, FPS * (seconds + 5), policy, *flags) as process:
+            pressed, shown = answer(window, process, 1 / FPS)
     late = json.loads(report.read_text(encoding="utf-8"))["late_ticks"]
     return analysed(np.load(trace), pressed, shown) | {"late": late}
 
 
 def other(player: str, policy: Path, trace: Path, seconds: float) -> dict[str, Any]:
     with ProbeWindow(PLACE, KEYS, title=TITLE) as window:
-        process = start("bench.other_players", player, trace, policy, window.box, seconds)
-        pressed, shown = answer(window, process, 0.1 if player == "plain" else 1 / FPS)
+        with running("bench.other_players", player, trace, policy, window.box, seconds) as process:
+            pressed, shown = answer(window, process, 0.1 if player == "plain" else 1 / FPS)
     return analysed(np.load(trace), pressed, shown) | {"late": None}
 
 
@@ -101,17 +103,14 @@ def answer(
     """
     moments = random.Random(0)
     pressed, shown = [], []
-    try:
-        while process.poll() is None:
-            key = window.next_key(0.2)
-            if key is None or not key.down or (pressed and key.name == pressed[-1].name):
-                continue  # autorepeat is no new press
-            pressed.append(key)
-            time.sleep(moments.uniform(0, within_s))
-            shown.append((window.show(bright=key.name == "a"), "d" if key.name == "a" else "a"))
-        finished(process, "the player")
-    finally:
-        end(process)
+    while process.poll() is None:
+        key = window.next_key(0.2)
+        if key is None or not key.down or (pressed and key.name == pressed[-1].name):
+            continue  # autorepeat is no new press
+        pressed.append(key)
+        time.sleep(moments.uniform(0, within_s))
+        shown.append((window.show(bright=key.name == "a"), "d" if key.name == "a" else "a"))
+    finished(process, "the player")
     return pressed, shown
 
 

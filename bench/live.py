@@ -1,14 +1,12 @@
-"""What the benches of `play` share: a display of their own, policies, windows, and `play` with its decisions traced.
+"""What the benches share: programs that are measured, on a display of their own, and `play` with its decisions traced.
 
 `python -m bench.live TRACE.npy ROWS POLICY ...` is `play POLICY ...` with every decision written down.
 """
 
-import os
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,57 +14,46 @@ from typing import Any
 import numpy as np
 
 from agent.arrays import Array
-from games.window.display import VirtualDisplay
+from games.programs import run, start
 
-ROOT = Path(__file__).resolve().parent.parent
+DISPLAY = (1400, 800)  # a window of 1280x720 has room
 DECISION = ("action", "begun", "grabbed", "prepared", "decided", "held")  # columns of a trace; all but the first in ns
 TICK = ("begun", "late")  # in ns
 
 
-@contextmanager
-def own_display(size: tuple[int, int] = (1400, 800)) -> Iterator[VirtualDisplay]:
-    """A virtual display that this process and all that it starts use."""
-    with VirtualDisplay(size) as display:
-        before = dict(os.environ)
-        os.environ.clear()
-        os.environ.update(display.env | {"PYTHONPATH": str(ROOT), "PYGAME_HIDE_SUPPORT_PROMPT": "1"})
-        try:
-            yield display
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
-
-
 def make_policy(folder: Path, *flags: str) -> Path:
     """A policy as `bench.policies` makes it; in a process of its own, so that this one stays free of TensorFlow."""
-    subprocess.run([sys.executable, "-m", "bench.policies", str(folder), *flags], cwd=ROOT, check=True)
+    run("bench.policies", folder, *flags)
     return folder
 
 
-def start(module: str, *arguments: object, **options: Any) -> subprocess.Popen[str]:
-    """`python -m MODULE ARGUMENTS`, in a process group of its own as a shell starts it."""
-    command = [sys.executable, "-m", module, *map(str, arguments)]
-    quiet: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    return subprocess.Popen(command, cwd=ROOT, text=True, process_group=0, **quiet | options)
+@contextmanager
+def running(module: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """A program of ours as a shell starts it, what it says in a pipe. Killed at the exit: it may be a stopped one."""
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with start(module, *arguments, as_job=True, **pipes) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
 
 
-def end(process: subprocess.Popen[str]) -> None:
-    """By force, whatever state it is in."""
-    if process.poll() is None:
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+def finished(process: subprocess.Popen[str], what: str) -> str:
+    """What it said; ends the bench if it failed."""
+    said = process.communicate()[0]
+    if process.returncode:
+        raise SystemExit(f"{what}: exit {process.returncode}: {said}")
+    return str(said)
 
 
 @contextmanager
 def counter_window(log: Path, size: str = "1280x720", fps: float = 60) -> Iterator[subprocess.Popen[str]]:
     """`games.window.counter`, open."""
     log.unlink(missing_ok=True)
-    window = start("games.window.counter", log, "--size", size, "--fps", fps, stdout=subprocess.DEVNULL)
-    try:
+    with running("games.window.counter", log, "--size", size, "--fps", fps) as window:
         wait_until(lambda: log.exists() and log.stat().st_size > 200, "the window")
         yield window
-    finally:
-        end(window)
 
 
 def wait_until(happened: Callable[[], object], what: str, timeout_s: float = 20.0) -> None:
@@ -77,12 +64,24 @@ def wait_until(happened: Callable[[], object], what: str, timeout_s: float = 20.
         time.sleep(0.005)
 
 
-def finished(process: subprocess.Popen[str], what: str) -> str:
-    """What it said; ends the bench if it failed."""
-    said = process.communicate()[0]
-    if process.returncode:
-        raise SystemExit(f"{what}: exit {process.returncode}: {said}")
-    return str(said)
+def is_recorded(folder: Path) -> bool:
+    """Whether the first frame of a recording is on disk."""
+    frames = folder / "frames.npy"
+    return frames.exists() and frames.stat().st_size > 200
+
+
+def memory_mb(process: int | str, kind: str) -> float | None:
+    """What the kernel says of a process by its number, or of `self`: VmRSS, RssAnon, ...; None once it has ended."""
+    try:
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    except FileNotFoundError:
+        return None
+    return next((int(line.split()[1]) / 1000 for line in lines if line.startswith(f"{kind}:")), None)
+
+
+def settled(memory: Sequence[float], seconds: float) -> Sequence[float]:
+    """Of measurements taken in so many seconds those after the first minute, or in a short run the first sixth."""
+    return memory[max(1, int(len(memory) * min(60 / seconds, 1 / 6))) :]
 
 
 class Trace:

@@ -21,13 +21,14 @@ from agent.json_files import write_json
 from agent.policy.format import MODEL_FILE, SETTINGS_FILE, STEP_FILE, PolicyMeta, Spacing, file_digest, packed_patterns
 from agent.policy.step import Policy
 from agent.quiet import kept_back
+from bench.table import parser_of
 
 FRAMES = 2
 SURE = 8.0  # how much larger one logit is made than the others
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("out", type=Path, help="new folder for the policy")
     parser.add_argument("--encoder", default="compact", choices=("compact", "alexnet"))
     parser.add_argument("--size", default="160x120")

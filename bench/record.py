@@ -6,29 +6,21 @@ the whole every 500 frames). Late is a frame taken more than one period after it
 anonymous memory after the first minute (a sixth of the run with --quick).
 """
 
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from agent.recording.reader import Recording
+from bench.live import DISPLAY, counter_window, finished, is_recorded, memory_mb, running, settled
 from bench.table import Bench, bench_options, show
-from games.window.display import VirtualDisplay
+from games.window.display import own_display
 
 WINDOW = "1280x720"
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    name: str
-    command: list[str]
-    fps: float
 
 
 def plain_loop(out: Path, fps: float, seconds: float) -> None:
@@ -52,51 +44,36 @@ def plain_loop(out: Path, fps: float, seconds: float) -> None:
     np.save(out / "captured_ns.npy", np.array(times))
 
 
-def anonymous_mb(pid: int) -> float:
-    """Anonymous memory of a process, from the kernel."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("RssAnon:"):
-            return int(line.split()[1]) / 1000
-    return float("nan")
-
-
 def cpu_s(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
     return (int(fields[11]) + int(fields[12])) / 100
 
 
-def measure(case: Case, out: Path, display: VirtualDisplay, seconds: float) -> dict[str, Any]:
+def measure(name: str, out: Path, fps: float, seconds: float, module: str, *arguments: object) -> dict[str, Any]:
     """Run the command, watch its memory, read what it recorded."""
     started_s = time.perf_counter()
-    process = subprocess.Popen(case.command, env=display.env, stdout=subprocess.PIPE, text=True)
-    first_s, memory_mb, cpu, last_s = None, [], 0.0, 0.0
-    while process.poll() is None:
-        now_s = time.perf_counter() - started_s
-        frames = out / "frames.npy"
-        if first_s is None and frames.exists() and frames.stat().st_size > 200:
-            first_s = now_s
-        try:
-            if now_s - last_s >= 1:
-                memory_mb.append(anonymous_mb(process.pid))
+    first_s, memory, cpu, last_s = None, [], 0.0, 0.0
+    with running(module, *arguments) as process:
+        while process.poll() is None:
+            now_s = time.perf_counter() - started_s
+            if first_s is None and is_recorded(out):
+                first_s = now_s
+            if now_s - last_s >= 1 and (anonymous := memory_mb(process.pid, "RssAnon")) is not None:
+                memory.append(anonymous)
                 cpu, last_s = cpu_s(process.pid), now_s
-        except FileNotFoundError:
-            break
-        time.sleep(0.02)
-    said = process.communicate()[0]
-    if process.returncode:
-        raise SystemExit(f"{case.name}: exit {process.returncode}: {said}")
+            time.sleep(0.02)
+        said = finished(process, name)
     times_ns = Recording.open(out).captured_ns if (out / "meta.json").exists() else np.load(out / "captured_ns.npy")
-    period_ns = 1e9 / case.fps
-    settled = memory_mb[max(1, int(len(memory_mb) * min(60 / seconds, 1 / 6))) :]
+    later = settled(memory, seconds)
     return {
-        "recorder": case.name,
+        "recorder": name,
         "seconds": seconds,
         "frames": len(times_ns),
         "fps": len(times_ns) / seconds,
-        "late %": 100 * late(times_ns, period_ns) / len(times_ns),
+        "late %": 100 * late(times_ns, 1e9 / fps) / len(times_ns),
         "dropped": dropped(said),
         "spacing p99 ms": float(np.percentile(np.diff(times_ns), 99)) / 1e6,
-        "memory growth MB": max(settled) - settled[0],
+        "memory growth MB": max(later) - later[0],
         "CPU %": 100 * cpu / last_s,
         "first frame s": first_s,
     }
@@ -121,41 +98,27 @@ def dropped(said: str) -> int | None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     options = bench_options(__doc__, argv)
-    whole_s = 20.0 if options.quick else 600.0
+    seconds = 20.0 if options.quick else 600.0
     results = []
-    with VirtualDisplay((1400, 800)) as display, tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        window = subprocess.Popen(
-            [sys.executable, "-m", "games.window.counter", str(place / "log"), "--size", WINDOW, "--fps", "60"],
-            env=display.env,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            while not (place / "log").exists():
-                time.sleep(0.1)
-            for name, fps, flags in (
-                ("collect 60 fps 160x120 gray", 60.0, ["--size", "160x120"]),
-                ("collect 30 fps 320x180 rgb", 30.0, ["--size", "320x180", "--color", "rgb"]),
-                ("plain loop 60 fps 160x120 gray", 60.0, []),
-            ):
-                out = place / name.replace(" ", "_")
-                # The plain loop keeps everything in memory: what that comes to shows soon.
-                seconds = whole_s if name.startswith("collect") else whole_s / 4
-                if name.startswith("collect"):
-                    command = [sys.executable, "-m", "collect", str(out), "--window", "Counter", "--countdown-s", "0"]
-                    command += ["--fps", f"{fps:g}", "--duration-s", f"{seconds:g}", *flags]
-                else:
-                    out.mkdir()
-                    program = f"from bench.record import *; plain_loop(Path({str(out)!r}), {fps}, {seconds})"
-                    command = [sys.executable, "-c", program]
-                results.append(measure(Case(name, command, fps), out, display, seconds))
-        finally:
-            window.terminate()
-            window.wait()
-    show(Bench("record", f"a {WINDOW} window redrawn at 60 Hz", results), options)
+    with own_display(DISPLAY), tempfile.TemporaryDirectory() as folder, counter_window(Path(folder) / "log", WINDOW):
+        for name, fps, flags in (
+            ("collect 60 fps 160x120 gray", 60.0, ("--size", "160x120")),
+            ("collect 30 fps 320x180 rgb", 30.0, ("--size", "320x180", "--color", "rgb")),
+        ):
+            out = Path(folder) / name.replace(" ", "_")
+            timed = ("--countdown-s", 0, "--fps", f"{fps:g}", "--duration-s", f"{seconds:g}")
+            results.append(measure(name, out, fps, seconds, "collect", out, "--window", "Counter", *timed, *flags))
+        out = Path(folder) / "plain_loop"
+        out.mkdir()
+        # It keeps everything in memory: what that comes to shows soon.
+        plain = (60.0, seconds / 4)
+        results.append(measure("plain loop 60 fps 160x120 gray", out, *plain, "bench.record", "--plain", out, *plain))
+    show(Bench("record", f"a {WINDOW} window redrawn at 60 Hz", results), options.json)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    if sys.argv[1:2] == ["--plain"]:
+        plain_loop(Path(sys.argv[2]), *map(float, sys.argv[3:]))
+    else:
+        sys.exit(main())

@@ -16,45 +16,42 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.live import finished, running
 from bench.table import Bench, bench_options, show
 from games.car3 import GAME
 from games.lockstep_record import record
 from train.fitting.checkpoint import CHECKPOINT_FILE
 
 
-def train(*arguments: object) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "train", *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-
-
-def finished(process: subprocess.Popen[str]) -> None:
-    """Raises RuntimeError if the command failed."""
-    _, error = process.communicate()
-    if process.returncode:
-        raise RuntimeError(error)
-
-
 def uninterrupted(recording: Path, out: Path, flags: Sequence[str]) -> float:
     """The seconds it took."""
     begun_s = time.monotonic()
-    finished(train(recording, "--out", out, *flags))
+    train(recording, "--out", out, *flags)
     return time.monotonic() - begun_s
+
+
+def train(*arguments: object) -> None:
+    with running("train", *arguments) as process:
+        finished(process, "train")
 
 
 def killed(recording: Path, out: Path, flags: Sequence[str], whole_s: float, kills: int, rng: random.Random) -> int:
     """Kill it so often, each time at a random moment, and let it end; how often it was killed."""
-    done, start = 0, [recording, "--out", out, *flags]
+    done = 0
+
+    def arguments() -> tuple[object, ...]:
+        resumed = (out / CHECKPOINT_FILE).exists()
+        return ("--out", out, "--resume") if resumed else (recording, "--out", out, *flags)
+
     while done < kills:
-        process = train(*(start if not (out / CHECKPOINT_FILE).exists() else ["--out", out, "--resume"]))
-        try:
-            process.wait(rng.uniform(0.3, 0.9) * whole_s)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-            done += 1
+        with running("train", *arguments()) as process:
+            try:
+                process.communicate(timeout=rng.uniform(0.3, 0.9) * whole_s)
+            except subprocess.TimeoutExpired:
+                done += 1
         if (out / "policy.json").exists():
             return done
-    finished(train("--out", out, "--resume") if (out / CHECKPOINT_FILE).exists() else train(*start))
+    train(*arguments())
     return done
 
 
@@ -100,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                     }
                 )
                 print(rows[-1], flush=True)
-    show(Bench("resume", f"compact, {epochs} epochs of {frames} frames 96x72", rows), options)
+    show(Bench("resume", f"compact, {epochs} epochs of {frames} frames 96x72", rows), options.json)
     return 0
 
 

@@ -21,9 +21,20 @@ import numpy as np
 
 from agent.arrays import Ints
 from agent.screen.window import window_titles
-from bench.live import counter_window, end, finished, make_policy, own_display, start, ticks_of, wait_until
+from bench.live import (
+    DISPLAY,
+    counter_window,
+    finished,
+    make_policy,
+    memory_mb,
+    running,
+    settled,
+    ticks_of,
+)
 from bench.table import Bench, bench_options, show
 from games.car_racing import TITLE
+from games.programs import START_S, program
+from games.window.display import own_display
 
 GAME_FPS = 15  # of the demo's policy
 
@@ -32,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = bench_options(__doc__, argv)
     seconds, game_s = (20, 20) if options.quick else (600, 120)
     rows = []
-    with own_display(), tempfile.TemporaryDirectory() as folder:
+    with own_display(DISPLAY), tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         fast = make_policy(place / "60", "--fps", "60")
         slow = make_policy(place / "15", "--fps", str(GAME_FPS), "--always")
@@ -42,39 +53,29 @@ def main(argv: Sequence[str] | None = None) -> int:
             for policy in (slow, fast):
                 row = measure(policy, TITLE, game_s, place / f"game-{policy.name}")
                 rows.append({"beside": "CarRacing, 30 fps", **row})
-    show(Bench("steady", "play, compact encoder", rows), options)
+    show(Bench("steady", "play, compact encoder", rows), options.json)
     return 0
 
 
 @contextmanager
 def game(place: Path) -> Iterator[None]:
     """The demo's game: laps run on by themselves once begun."""
-    log = place.with_suffix(".log")
-    with log.open("w") as output:
-        laps = ("--laps-file", place.with_suffix(".json"), "--laps", 100, "--driver", "none")
-        process = start("demo.game", *laps, stdout=output, stderr=output)
-        try:
-            wait_until(lambda: TITLE in window_titles() or process.poll() is not None, "the game", 60)
-            if process.poll() is not None:
-                raise SystemExit(f"the game: {log.read_text()}")
-            time.sleep(3)  # its first lap
-            yield
-        finally:
-            end(process)
+    laps = ("--laps-file", place.with_suffix(".json"), "--laps", 100, "--driver", "none")
+    with program("demo.game", *laps, log=place.with_suffix(".log")) as shown:
+        shown.wait_until(lambda: TITLE in window_titles(), "window", START_S)
+        time.sleep(3)  # its first lap
+        yield
 
 
 def measure(policy: Path, window: str, seconds: int, place: Path) -> dict[str, Any]:
     trace, report = place.with_suffix(".npy"), place.with_suffix(".play.json")
     flags = ("--window", window, "--duration-s", seconds, "--report", report)
-    process = start("bench.live", trace, 60 * (seconds + 5), policy, *flags)
-    try:
-        resident_mb = watched(process)
+    with running("bench.live", trace, 60 * (seconds + 5), policy, *flags) as process:
+        resident = watched(process)
         finished(process, "play")
-    finally:
-        end(process)
     told = json.loads(report.read_text(encoding="utf-8"))
     times_ms = told["milliseconds"]
-    settled = resident_mb[max(1, int(len(resident_mb) * min(60 / seconds, 1 / 6))) :]
+    later = settled(resident, seconds)
     return {
         "fps": told["fps"],
         "seconds": seconds,
@@ -84,22 +85,19 @@ def measure(policy: Path, window: str, seconds: int, place: Path) -> dict[str, A
         "drift ms": drift_ms(np.load(ticks_of(trace)), round(1e9 / told["fps"])),
         "latency ms": times_ms["latency"]["median"],
         "p99": times_ms["latency"]["p99"],
-        "MB": settled[-1],
-        "growth MB": settled[-1] - settled[0],
-        "most MB": max(settled) - settled[0],
+        "MB": later[-1],
+        "growth MB": later[-1] - later[0],
+        "most MB": max(later) - later[0],
     }
 
 
 def watched(process: subprocess.Popen[str]) -> list[float]:
     """The resident set of `play` in MB, each second from its first until it ends."""
-    resident = []
+    resident: list[float] = []
     while process.poll() is None:
         time.sleep(1)
-        try:
-            status = Path(f"/proc/{process.pid}/status").read_text()
-        except FileNotFoundError:
-            break
-        resident += [int(line.split()[1]) / 1000 for line in status.splitlines() if line.startswith("VmRSS:")]
+        if (now_mb := memory_mb(process.pid, "VmRSS")) is not None:
+            resident.append(now_mb)
     return resident
 
 

@@ -4,13 +4,16 @@ import argparse
 import json
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
+from agent.errors import TwoframeError
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +25,14 @@ class Bench:
     rows: list[dict[str, Any]]
 
 
+def parser_of(doc: str | None, prog: str | None = None) -> argparse.ArgumentParser:
+    """Its help begins with the docstring of the module, as that stands."""
+    return argparse.ArgumentParser(prog=prog, description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+
+
 def bench_options(doc: str | None, argv: Sequence[str] | None) -> argparse.Namespace:
     """The flags of every bench."""
-    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(doc)
     parser.add_argument("--quick", action="store_true", help="a short run, to see that it works")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures into this file too")
     return parser.parse_args(argv)
@@ -42,26 +50,38 @@ def files_without_place(file: Path | None, picture: Path | None = None) -> list[
     return found
 
 
-def show(bench: Bench, options: argparse.Namespace) -> None:
-    """Print the table; write the JSON if asked for."""
-    show_all([bench], options)
+@contextmanager
+def place_for(file: Path) -> Iterator[None]:
+    """Raises `TwoframeError` if what is written inside finds none."""
+    try:
+        yield
+    except OSError as error:
+        raise TwoframeError(f"{file}: found {error.strerror or error}, expected a place for it") from None
 
 
-def show_all(benches: Sequence[Bench], options: argparse.Namespace) -> None:
-    """Print a table for each part of one bench; write one JSON object, or a list of them."""
-    machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+def machine() -> str:
+    return f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+
+
+def show(bench: Bench, file: Path | None = None) -> None:
+    """Print the table; write the JSON if there is a file for it."""
+    show_all([bench], file)
+
+
+def show_all(benches: Sequence[Bench], file: Path | None = None) -> None:
+    """Print a table for each part of one bench; write one JSON object, or a list of them. Raises `TwoframeError`."""
     for bench in benches:
-        print(f"\n{bench.name}: {bench.conditions} ({machine})")
+        print(f"\n{bench.name}: {bench.conditions} ({machine()})")
         table = Table()
         for column in bench.rows[0]:
             table.add_column(column, justify="left" if isinstance(bench.rows[0][column], str) else "right")
         for row in bench.rows:
             table.add_row(*(_text(value) for value in row.values()))
         Console(width=160).print(table)
-    if options.json:
-        found = [asdict(bench) | {"machine": machine} for bench in benches]
-        content = json.dumps(found[0] if len(found) == 1 else found, indent=2) + "\n"
-        options.json.write_text(content, encoding="utf-8")
+    if file:
+        found = [asdict(bench) | {"machine": machine()} for bench in benches]
+        with place_for(file):
+            file.write_text(json.dumps(found[0] if len(found) == 1 else found, indent=2) + "\n", encoding="utf-8")
 
 
 def _text(value: Any) -> str:

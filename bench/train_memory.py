@@ -5,6 +5,7 @@ on it, and the anonymous memory (RssAnon) beyond what TensorFlow and the network
 recording read into memory as a plain script does.
 """
 
+import math
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from agent.frames import Box, FrameSpec
 from agent.json_files import write_json
 from agent.recording.format import KEY_EVENT, Meta, completed
 from agent.recording.reader import Recording
+from bench.live import memory_mb
 from bench.table import Bench, bench_options, show
 from train.dataset.batches import Batches, ahead
 from train.options import TrainOptions
@@ -31,8 +33,7 @@ FPS = 20.0
 
 def anonymous_mb() -> float:
     """The process's RssAnon, in MB."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1e3 for line in lines if line.startswith("RssAnon"))
+    return memory_mb("self", "RssAnon") or math.nan
 
 
 def sparse_recording(folder: Path, frames: int) -> Path:
@@ -126,7 +127,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as room:
         folder = sparse_recording(Path(room) / "large", round(size_gb * 1e9 / (SIZE[0] * SIZE[1])))
         rows = [trained(folder, Path(room), steps), read_whole(folder)]
-    show(Bench("memory of training", "compact, 160x120 gray", rows), options)
+    show(Bench("memory of training", "compact, 160x120 gray", rows), options.json)
     return 0
 
 

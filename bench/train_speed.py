@@ -255,7 +255,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         Bench("the loop around the step", conditions, shares),
         Bench("AlexNet after the same samples", f"{conditions}, no augmentation", after),
     ]
-    show_all(benches, options)
+    show_all(benches, options.json)
     return 0
 
 

@@ -7,7 +7,6 @@ events lie from the window's own, and whether every frame and event is accounted
 
 import json
 import random
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,9 +20,10 @@ from Xlib.ext import xtest
 
 from agent.keys import key
 from agent.recording.reader import Recording
+from bench.live import counter_window, finished, is_recorded, running, wait_until
 from bench.table import Bench, bench_options, show
 from games.window.counter import read_counter
-from games.window.display import VirtualDisplay
+from games.window.display import VirtualDisplay, own_display
 
 KEYS = ("a", "w", "d")
 FPS = 60
@@ -32,27 +32,15 @@ FPS = 60
 def main(argv: Sequence[str] | None = None) -> int:
     options = bench_options(__doc__, argv)
     seconds = 5 if options.quick else 60
-    with VirtualDisplay() as display, tempfile.TemporaryDirectory() as folder:
+    with own_display() as display, tempfile.TemporaryDirectory() as folder:
         out, log = Path(folder) / "recording", Path(folder) / "log"
-        quiet: dict[str, Any] = {"env": display.env, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        window = subprocess.Popen(
-            [sys.executable, "-m", "games.window.counter", str(log), "--size", "640x360"], **quiet
-        )
-        try:
-            while not log.exists():
-                time.sleep(0.1)
-            command = [sys.executable, "-m", "collect", str(out), "--window", "Counter", "--countdown-s", "0"]
-            command += ["--fps", str(FPS), "--duration-s", str(seconds)]
-            collect = subprocess.Popen(command, **quiet)
-            while not (out / "frames.npy").exists():
-                time.sleep(0.05)
+        timed = ("--countdown-s", 0, "--fps", FPS, "--duration-s", seconds)
+        with counter_window(log, "640x360"), running("collect", out, "--window", "Counter", *timed) as collect:
+            wait_until(lambda: collect.poll() is not None or is_recorded(out), "the first frame")
             press_at_random(display, seconds - 2)
-            collect.wait()
-        finally:
-            window.terminate()
-            window.wait()
+            finished(collect, "collect")
         row = compare(Recording.open(out), log)
-    show(Bench("truth", f"{seconds} s of a window redrawn at 60 Hz, recorded at {FPS} fps", [row]), options)
+    show(Bench("truth", f"{seconds} s of a window redrawn at 60 Hz, recorded at {FPS} fps", [row]), options.json)
     return 0
 
 

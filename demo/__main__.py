@@ -1,12 +1,10 @@
 """`python -m demo`: record a scripted driver in a real game, train on it, let the agent drive, and say how well."""
 
 import argparse
-import os
 import shutil
 import signal
 import statistics
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,9 +16,9 @@ from rich.table import Table
 
 from agent.errors import TwoframeError, run_command
 from agent.json_files import write_json
-from agent.screen.window import window_titles
 from demo.stages import Game, Stages
 from games.car_racing import CROP, TITLE
+from games.programs import run
 
 PLAYERS = {
     "agent": "the agent",
@@ -29,7 +27,6 @@ PLAYERS = {
     "nothing": "nothing pressed",
 }
 MARKER = "made-by-the-demo"
-WINDOW_TIMEOUT_S = 60.0
 RECORD_SEED, PLAY_SEED = 1000, 1  # the tracks played on are never those recorded on
 
 
@@ -90,12 +87,10 @@ def new_folder(out: Path) -> Path:
 def display(*, show: bool) -> Iterator[bool]:
     """A display for the game: one of our own (True), or the real one if the person agrees."""
     if not show and sys.platform == "linux":
-        from games.window.display import VirtualDisplay  # for X11 only
+        from games.window.display import own_display  # for X11 only
 
-        with VirtualDisplay() as virtual:
+        with own_display() as virtual:
             print(f"working on the virtual display {virtual.name}; your screen and keyboard stay yours")
-            os.environ.clear()
-            os.environ.update(virtual.env)
             yield True
         return
     print("This uses your screen and PRESSES KEYS (a, w, d) in the game's window for about 12 minutes.")
@@ -121,18 +116,18 @@ def demo(stages: Stages, out: Path, scale: Scale, *, has_own_keyboard: bool) -> 
         flags = f"--first-seed {RECORD_SEED} --laps 100 --driver scripted".split()
         flags += [] if has_own_keyboard else ["--disturb"]
         with stages.game(out / "record.json", *flags) as game:  # whole laps: short ones do not turn both ways
-            wait_for_window(game)
+            game.wait_for_window()
             flags = f"--keys left=a forward=w right=d --fps 15 --countdown-s 0 --duration-s {scale.record_s:g}".split()
             flags += ["--disturb", DISTURB] if has_own_keyboard else []
-            stages.run("collect", recording, "--window", TITLE, *flags, "--crop", ",".join(map(str, CROP)))
+            run("collect", recording, "--window", TITLE, *flags, "--crop", ",".join(map(str, CROP)))
     with stages.stage("train"):
-        stages.run("train", recording, "--out", policy, *scale.train_flags)
+        run("train", recording, "--out", policy, *scale.train_flags)
     with stages.stage(f"the agent drives {scale.agent_laps} laps on tracks it has never seen"):
         flags = f"--first-seed {PLAY_SEED} --laps {scale.agent_laps}".split()
         with stages.game(out / "agent.json", *flags, "--video", out / "videos", *shortened) as game:
-            wait_for_window(game)
+            game.wait_for_window()
             done = partial(enough, game, scale.agent_laps)
-            stages.run("agent", policy, "--window", TITLE, "--report", out / "play.json", until=done)
+            run("agent", policy, "--window", TITLE, "--report", out / "play.json", until=done)
             results["agent"] = [lap["return"] for lap in game.wait_for_laps(scale.agent_laps, timeout_s=10)]
     for player, driver, laps in (
         ("driver", "scripted", scale.driver_laps),
@@ -151,16 +146,6 @@ def demo(stages: Stages, out: Path, scale: Scale, *, has_own_keyboard: bool) -> 
 
 def enough(game: Game, laps: int) -> bool:
     return len(game.laps()) >= laps
-
-
-def wait_for_window(game: Game) -> None:
-    """Wait until the game's window is open. Raises `TwoframeError` if the game fails or takes too long."""
-    end_s = time.monotonic() + WINDOW_TIMEOUT_S
-    while TITLE not in window_titles():
-        game.laps()
-        if time.monotonic() > end_s:
-            raise TwoframeError(f"game: found no window after {WINDOW_TIMEOUT_S:g} s, expected one; see {game.log}")
-        time.sleep(0.1)
 
 
 def finish(out: Path, policy: Path, results: dict[str, list[float]]) -> None:

@@ -9,19 +9,19 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
-import gymnasium as gym
 import tyro
 
-from agent.command_line.flags import FLAGS, Group
+from agent.command_line.flags import FLAGS
 from agent.errors import TwoframeError, UsageError, run_command
 from agent.recording.writer import require_new_folder
-from games.car_racing import ENVIRONMENT, TITLE
-from games.cruise import CruiseControl, steering
+from games.car3 import GAME
+from games.cruise import steering
+from games.drivers import EPISODES, EpisodeOptions
+from games.game import Env
 from games.players.corrector import driver_corrector
 from games.players.player import Nobody, Player, RandomPlayer
-from games.players.road_driver import RoadSight, ScriptedDriver
 from games.window.lap_game import Controls, LapGame
 from games.window.lap_window import open_display, play_laps
 from games.window.laps import Lap, LapsFile
@@ -29,36 +29,18 @@ from games.window.laps import Lap, LapsFile
 KEYS = ("a", "w", "d")
 
 
-LAPS = Group("lap")
-DRIVER = Group("driver")
-
-
 @dataclass(frozen=True, slots=True)
-class GameOptions:
+class GameOptions(EpisodeOptions):
     laps_file: Annotated[Path, tyro.conf.arg(metavar="FILE.json")]
     """New file for the laps: seed, return, frames and more of each."""
+    laps: Annotated[int, EPISODES, tyro.conf.arg(metavar="N")] = 1
+    """How many laps, without --seeds."""
+    max_frames: Annotated[int, EPISODES, tyro.conf.arg(metavar="N")] = 1000
+    """Frames after which a lap ends unfinished."""
+    fps: Annotated[int, EPISODES, tyro.conf.arg(metavar="HZ")] = 30
+    """Frames a second."""
     video: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
     """New folder for a small video of each lap."""
-
-    seeds: Annotated[tuple[int, ...], LAPS, tyro.conf.arg(metavar="SEED")] = ()
-    """The tracks to drive, one lap each. Or say how many with --laps."""
-    laps: Annotated[int, LAPS, tyro.conf.arg(metavar="N")] = 1
-    """How many laps, without --seeds."""
-    first_seed: Annotated[int, LAPS, tyro.conf.arg(metavar="SEED")] = 0
-    """With --laps: the seed of the first track; the others follow."""
-    max_frames: Annotated[int, LAPS, tyro.conf.arg(metavar="N")] = 1000
-    """Frames after which a lap ends unfinished."""
-    fps: Annotated[int, LAPS, tyro.conf.arg(metavar="HZ")] = 30
-    """Frames a second."""
-
-    driver: Annotated[
-        Literal["person", "scripted", "random", "none", "corrector"], DRIVER, tyro.conf.arg(metavar="WHO")
-    ] = "person"
-    """A person (or an agent) at the keyboard; or with real keys, from inside the game: scripted (it knows the track),
-    random, none (but Return at the start of each lap), or corrector: it takes the keys from an agent when the car
-    leaves the middle of the road, and gives them back."""
-    disturb: Annotated[bool, DRIVER] = False
-    """Push the steering at random, to show how to get back to the middle."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -77,16 +59,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(options: GameOptions) -> int:
     """Until the last lap has ended, the window is closed, or a signal comes. Raises `TwoframeError`."""
-    seeds = options.seeds or tuple(range(options.first_seed, options.first_seed + options.laps))
-    with open_display(TITLE):
+    seeds = options.seeds_or(options.laps)
+    with open_display(GAME.title):
         if options.video is not None:
             _make_folder(options.video)
-        racing = gym.make(
-            ENVIRONMENT, render_mode="rgb_array", max_episode_steps=options.max_frames, disable_env_checker=True
-        )
+        racing = GAME.make(options.disturb, options.max_frames)
         game = LapGame(
-            CruiseControl(racing, disturbed=options.disturb),
-            Controls(KEYS, steering),
+            racing,
+            Controls(KEYS, steering),  # a person may hold two at once: then a turn wins
             seeds,
             LapsFile(options.laps_file),
             fps=options.fps,
@@ -112,9 +92,10 @@ def _make_folder(folder: Path) -> None:
         raise TwoframeError(f"{folder}: found {error.strerror or error}, expected a place for the videos") from None
 
 
-def _player(options: GameOptions, racing: gym.Env[Any, Any]) -> Player | None:
+def _player(options: GameOptions, racing: Env) -> Player | None:
+    """One for all laps, each of which begins with its first key: `games` has one for each episode, begun by Return."""
     if options.driver == "scripted":
-        return ScriptedDriver(RoadSight(racing.unwrapped), options.fps)
+        return GAME.demonstrator(racing.unwrapped, options.fps, 0.0)
     if options.driver == "corrector":
         return driver_corrector(racing.unwrapped, options.fps)
     if options.driver == "random":

@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from agent.errors import TwoframeError, raise_if_any, run_command, usage
+from agent.errors import raise_if_any, run_command, usage
 from agent.policy.step import Policy
-from bench.closed_loop.measure import DISPLAY, QUICK, Scale, Workshop, episodes_beyond, say
-from bench.closed_loop.results import late_share
-from bench.table import Bench, files_without_place, show
+from bench.closed_loop.measure import DISPLAY, QUICK, Scale, Workshop, episodes_beyond, folder_for, say
+from bench.closed_loop.results import every_score, late_share, panels
+from bench.table import Bench, files_without_place, parser_of, place_for, show
 from experiments.intervals import Scores, difference_of
 from experiments.lockstep import DELAY_MS, played
 from experiments.search_results import scores_of, short
@@ -31,18 +31,11 @@ from games.window.display import VirtualDisplay
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    def command() -> int:
-        return run(parsed(argv))
-
-    return run_command(command)
+    return run_command(lambda: run(parsed(argv)))
 
 
 def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.confirm",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of(__doc__, "python -m experiments.confirm")
     parser.add_argument("game", metavar="GAME", help=f"one of {', '.join(GAMES)}")
     parser.add_argument("policies", nargs="+", type=Path, metavar="POLICY", help="folders made by train, two or more")
     parser.add_argument("--quick", action="store_true", help="two short episodes")
@@ -65,8 +58,7 @@ def run(options: argparse.Namespace) -> int:
     for policy in policies:
         Policy.load(policy, threads=1)  # told now, not after the others have played
     scale = QUICK if options.quick else Scale(options.episodes)
-    out: Path = options.out.resolve() / ("quick" if options.quick else "full")
-    out.mkdir(parents=True, exist_ok=True)
+    out = folder_for(options.out, quick=options.quick)
     with VirtualDisplay(DISPLAY) as display:
         workshop = Workshop(out, display, scale)
         live = [workshop.rollout(game, str(policy), policy) for policy in policies]
@@ -88,13 +80,10 @@ def run(options: argparse.Namespace) -> int:
         f"{game.name}, {in_window.shape[1]} episodes; Spearman's rank correlation of {len(policies)} policies: {said}; "
         f"lockstep less live {short(difference.value)} ({difference.interval})"
     )
-    writing = options.json
-    try:
-        show(Bench("confirm", conditions, rows), options)
-        if writing := options.plot:
+    show(Bench("confirm", conditions, rows), options.json)
+    if options.plot:
+        with place_for(options.plot):
             plot(game, in_window, in_turns, options.plot)
-    except OSError as error:
-        raise TwoframeError(f"{writing}: found {error.strerror or error}, expected a place for it") from None
     return 0
 
 
@@ -105,8 +94,8 @@ def row(policy: Path, live: Scores, lockstep: Scores, late: float) -> dict[str, 
         "live": short(float(live.mean())),
         "lockstep": short(float(lockstep.mean())),
         "late %": f"{100 * late:.2f}",
-        "every score live": " ".join(f"{score:.0f}" for score in live),
-        "in lockstep": " ".join(f"{score:.0f}" for score in lockstep),
+        "every score live": every_score(live),
+        "in lockstep": every_score(lockstep),
     }
 
 
@@ -121,21 +110,12 @@ def spearman(one: Scores, other: Scores) -> float | None:
 
 def plot(game: Game, live: Scores, lockstep: Scores, path: Path) -> None:
     """(P, E) scores: a dot for each policy, its mean in lockstep against that in a window, with standard errors."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axis = pyplot.subplots(figsize=(5, 4.5))
     errors = [scores.std(axis=1) / np.sqrt(max(1, scores.shape[1] - 1)) for scores in (live, lockstep)]
-    axis.errorbar(live.mean(axis=1), lockstep.mean(axis=1), errors[1], errors[0], fmt="o", capsize=3)
-    axis.axline((float(live.mean()), float(live.mean())), slope=1, color="tab:gray", linestyle=":")
-    axis.set_xlabel("mean score live, in a window")
-    axis.set_ylabel("mean score in lockstep")
-    axis.set_title(f"{game.name}: {game.score}", fontsize=8)
-    figure.tight_layout()
-    figure.savefig(path, dpi=120)
-    pyplot.close(figure)
+    with panels([game], path, size=(5, 4.5)) as (axis,):
+        axis.errorbar(live.mean(axis=1), lockstep.mean(axis=1), errors[1], errors[0], fmt="o", capsize=3)
+        axis.axline((float(live.mean()), float(live.mean())), slope=1, color="tab:gray", linestyle=":")
+        axis.set_xlabel("mean score live, in a window")
+        axis.set_ylabel("mean score in lockstep")
 
 
 if __name__ == "__main__":

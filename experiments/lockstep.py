@@ -23,11 +23,12 @@ from typing import Any, Protocol
 import gymnasium as gym
 import numpy as np
 
-from agent.errors import TwoframeError, run_command
+from agent.errors import run_command
 from agent.frames import RollingFrames
 from agent.json_files import write_json
 from agent.policy.step import Policy
-from bench.table import Bench, show
+from bench.closed_loop.results import every_score, key_changes_s, sd_of
+from bench.table import Bench, parser_of, place_for, show
 from games.catalogue import GAMES, game_named
 from games.drivers import PLAYERS, player_of
 from games.game import PLAY_SEED, Env, Game
@@ -209,18 +210,11 @@ def _asking(player: Player) -> Decide:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    def command() -> int:
-        return run(parsed(argv))
-
-    return run_command(command)
+    return run_command(lambda: run(parsed(argv)))
 
 
 def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.lockstep",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of(__doc__, "python -m experiments.lockstep")
     parser.add_argument("game", metavar="GAME", help=f"one of {', '.join(GAMES)}")
     parser.add_argument("players", nargs="+", metavar="PLAYER", help=f"a policy folder, or {', '.join(OTHERS)}")
     parser.add_argument("--seeds", nargs="+", type=int, default=list(range(PLAY_SEED, PLAY_SEED + 10)), metavar="SEED")
@@ -244,25 +238,22 @@ def run(options: argparse.Namespace) -> int:
         episodes = played(game, player, options.seeds, options.delay_ms, options.max_frames, **how)
         seconds = time.monotonic() - begun_s
         scores = [episode["return"] for episode in episodes]
-        frames = sum(episode["frames"] for episode in episodes)
         row = {
             "game": game.name,
             "player": player,
             "mean": f"{statistics.fmean(scores):.1f}",
-            "sd": f"{statistics.stdev(scores) if len(scores) > 1 else 0.0:.1f}",
-            "changes/s": f"{sum(episode['key_changes'] for episode in episodes) * game.fps / frames:.1f}",
-            "frames": frames,
+            "sd": f"{sd_of(scores):.1f}",
+            "changes/s": f"{key_changes_s(episodes, game.fps):.1f}",
+            "frames": sum(episode["frames"] for episode in episodes),
             "seconds": f"{seconds:.0f}",
-            "every score": " ".join(f"{score:.0f}" for score in scores),
+            "every score": every_score(scores),
         }
         rows.append(row)
         figures.append({"game": game.name, "player": player, "seconds": seconds, "episodes": episodes})
-    show(Bench("lockstep", f"keys {options.delay_ms:g} ms after the grab", rows), argparse.Namespace(json=None))
+    show(Bench("lockstep", f"keys {options.delay_ms:g} ms after the grab", rows))
     if options.json:
-        try:
+        with place_for(options.json):
             write_json(options.json, {"name": "lockstep", "delay_ms": options.delay_ms, "rows": figures})
-        except OSError as error:
-            raise TwoframeError(f"{options.json}: found {error.strerror or error}, expected a place for it") from None
     return 0
 
 

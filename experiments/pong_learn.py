@@ -23,7 +23,7 @@ import numpy as np
 
 from agent.arrays import Floats, Ints
 from agent.errors import TwoframeError, raise_if_any, run_command, usage
-from bench.table import files_without_place
+from bench.table import files_without_place, parser_of
 from collect.disturbance import HOLD_S
 from games.pong import (
     DECISION_FRAMES,
@@ -303,7 +303,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("out", type=Path, metavar="OUT.npz", help="written after each stage")
     parser.add_argument("--minutes", type=float, default=26.0, metavar="M", help="of all stages (default 26)")
     return parser.parse_args(argv)

@@ -32,7 +32,7 @@ from agent.json_files import write_json
 from agent.machine import usable_cpus
 from agent.recording.reader import Recording
 from bench.closed_loop.measure import say
-from bench.table import Bench, files_without_place, show
+from bench.table import Bench, files_without_place, parser_of, place_for, show
 from experiments.intervals import RESAMPLES
 from experiments.lockstep import DELAY_MS
 from experiments.search_results import Row, players_for_table, plot, rows_of
@@ -130,18 +130,11 @@ def doubles(values: Sequence[Any]) -> list[Any]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    def command() -> int:
-        return run(parsed(argv))
-
-    return run_command(command)
+    return run_command(lambda: run(parsed(argv)))
 
 
 def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.search",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of(__doc__, "python -m experiments.search")
     # fmt: off
     add = parser.add_argument
     add("--variant", action="append", required=True, metavar='"NAME=FLAGS"', help="give it once for each; the first "
@@ -194,7 +187,7 @@ def run(options: argparse.Namespace) -> int:
         f"after the grab; difference to {plan.variants[0].name!r}; 'to' is a 95 % interval"
     )
     table = [row.for_table() for row in rows] + players_for_table(players)
-    show(Bench("search", text, table), argparse.Namespace(json=None))
+    show(Bench("search", text, table))
     if len(plan.training_seeds) < 3:
         print("fewer than 3 training seeds: the intervals hardly tell what another training would give")
     figures = {
@@ -207,14 +200,12 @@ def run(options: argparse.Namespace) -> int:
         "players": players,
         "minutes": minutes,
     }
-    writing = options.json
-    try:
-        if options.json:
+    if options.json:
+        with place_for(options.json):
             write_json(options.json, figures)
-        if writing := options.plot:
+    if options.plot:
+        with place_for(options.plot):
             plot(rows, players, plan.games, options.plot)
-    except OSError as error:
-        raise TwoframeError(f"{writing}: found {error.strerror or error}, expected a place for it") from None
     print(f"{minutes:.1f} minutes; everything in {options.out}")
     return 0
 

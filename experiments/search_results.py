@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from rich.markup import escape
 
+from bench.closed_loop.results import episode_scores, panels
 from experiments.intervals import (
     Estimate,
     Scores,
@@ -74,7 +75,7 @@ def short(value: float) -> str:
 
 def scores_of(kept: Sequence[dict[str, Any]]) -> Scores:
     """(S, E) of what is kept of S players, each with its `episodes`."""
-    return np.array([[float(episode["return"]) for episode in one["episodes"]] for one in kept])
+    return np.array([episode_scores(one) for one in kept])
 
 
 def rows_of(
@@ -131,25 +132,14 @@ def players_for_table(players: dict[str, dict[str, dict[str, Any]]]) -> list[dic
 
 def plot(rows: Sequence[Row], players: dict[str, dict[str, dict[str, Any]]], games: Sequence[Game], path: Path) -> None:
     """A panel for each game: the variants side by side, or for several minutes the score against these."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(1, len(games), figsize=(6 * len(games), 4.5), squeeze=False)
-    try:
-        for axis, game in zip(axes[0], games, strict=True):
+    with panels(games, path, size=(6, 4.5)) as axes:
+        for axis, game in zip(axes, games, strict=True):
             mine = [row for row in rows if row.game == game.name]
             (_side_by_side if len({row.minutes for row in mine}) == 1 else _against_minutes)(axis, mine)
             for name, style in (("scripted", "--"), ("random", ":")):
-                mean = statistics.fmean(episode["return"] for episode in players[game.name][name]["episodes"])
+                mean = statistics.fmean(episode_scores(players[game.name][name]))
                 axis.axhline(mean, color="tab:gray", linestyle=style, label=name)
-            axis.set_title(f"{game.name}: {game.score}", fontsize=8)
             axis.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
-        figure.tight_layout()
-        figure.savefig(path, dpi=120)
-    finally:
-        pyplot.close(figure)
 
 
 def _side_by_side(axis: Any, rows: Sequence[Row]) -> None:

@@ -5,8 +5,6 @@ import json
 import os
 import shlex
 import statistics
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -19,12 +17,10 @@ from agent.recording.reader import Recording
 from bench.closed_loop.measure import keep, read_kept, say
 from collect.copies import trim
 from games.game import Game
-from games.programs import ENDING_S, QUIET, ROOT
+from games.programs import Program, end
 
 REFERENCES = ("scripted", "random")
-BOX = "╭╮╰╯│─ "  # what is around a message of `train` about its flags
 OURS = ("--out", "--resume", "--seed")  # flags of `train` that are not a variant's to set
-HELP = "For full helptext"
 NEARLY = 0.95  # of the minutes: nothing is recorded between episodes
 
 
@@ -71,56 +67,33 @@ class Programs:
     """Our modules as programs with `threads` threads each, their output in logs; from any thread."""
 
     def __init__(self, threads: int) -> None:
-        paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-        limits = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"), str(threads))
-        self._env = {**os.environ, **QUIET, **limits, "PYTHONPATH": paths}
-        self._running: set[subprocess.Popen[bytes]] = set()
+        self._env = {**os.environ, **dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"), str(threads))}
+        self._running: set[Program] = set()
         self._ended = False
         self._lock = threading.Lock()
 
     def run(self, log: Path, module: str, *arguments: object) -> float:
         """Seconds that it took. Raises `TwoframeError` if it fails, or `end` is called before it is done."""
         begun_s = time.monotonic()
-        with self._lock, log.open("wb") as output:
+        with self._lock:
             if self._ended:
                 raise TwoframeError(f"{module}: found the search at its end, expected time for it")
-            process = subprocess.Popen(
-                [sys.executable, "-m", module, *map(str, arguments)],
-                env=self._env,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is for the search: `train` would keep half of a training
-            )
-            self._running.add(process)
-        code = process.wait()
+            program = Program(module, *arguments, log=log, env=self._env)
+            self._running.add(program)
+        code = program.process.wait()
         with self._lock:
-            self._running.discard(process)
+            self._running.discard(program)
             ended = self._ended
         if code or ended:
-            raise TwoframeError(f"{module}: found that it ended ({last_said(log)}), expected it to work; see {log}")
+            raise program.failure()
         return time.monotonic() - begun_s
 
     def end(self) -> None:
         """End what runs, in order, or by force if it does not; nothing begins any more."""
         with self._lock:
             self._ended = True
-            running = list(self._running)
-        for process in running:
-            process.terminate()
-        for process in running:
-            try:
-                process.wait(ENDING_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def last_said(log: Path) -> str:
-    """The last line of a log that says something."""
-    lines = [line.strip(BOX) for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
-    said = [line for line in lines if line and not line.startswith(HELP)]
-    return said[-1] if said else "it said nothing"
+            running = [program.process for program in self._running]
+        end(*running)
 
 
 class Runs:

@@ -18,8 +18,9 @@ import numpy as np
 from agent.errors import TwoframeError, UsageError, raise_if_any, run_command, usage
 from agent.recording.format import PERSON
 from agent.recording.reader import Recording
-from bench.closed_loop.measure import DISPLAY, QUICK, WRONG_KEYS, Scale, Workshop, episodes_beyond
-from bench.table import Bench, files_without_place, show
+from bench.closed_loop.measure import DISPLAY, QUICK, WRONG_KEYS, Scale, Workshop, episodes_beyond, folder_for
+from bench.closed_loop.results import episode_scores, every_score, sd_of
+from bench.table import Bench, files_without_place, parser_of, show
 from collect.disturbance import rate_beyond
 from games.catalogue import GAMES, game_named
 from games.window.display import VirtualDisplay
@@ -28,19 +29,12 @@ MOST_CORRECTED_S = 120.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    def command() -> int:
-        return run(parsed(argv))
-
-    return run_command(command)
+    return run_command(lambda: run(parsed(argv)))
 
 
 def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     corrected = [name for name, game in GAMES.items() if game.corrector]
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.takeover",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of(__doc__, "python -m experiments.takeover")
     parser.add_argument("--quick", action="store_true", help="two short episodes and little of the rest")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures into this file too")
     parser.add_argument("--game", default="car3", metavar="NAME", help=f"one of {', '.join(corrected)}")
@@ -70,8 +64,7 @@ def run(options: argparse.Namespace) -> int:
         )
     scale = QUICK if options.quick else Scale(options.episodes, 60 * options.minutes)
     correct_s = 20.0 if options.quick else options.correct_s
-    out: Path = options.out.resolve() / ("quick" if options.quick else "full")
-    out.mkdir(parents=True, exist_ok=True)
+    out = folder_for(options.out, quick=options.quick)
     with VirtualDisplay(DISPLAY) as display:
         workshop = Workshop(out, display, scale, wrong_keys=options.wrong_keys)
         demonstrator = workshop.rollout(game, "scripted")
@@ -86,16 +79,12 @@ def run(options: argparse.Namespace) -> int:
     is_person = rollout.control == PERSON
     corrected_s = int(is_person.sum()) / rollout.meta.fps
     takeovers = int((np.diff(is_person.astype(int)) > 0).sum())
-    half = statistics.fmean(scores_of(demonstrator)) / 2
-    rows = [row(name, scores_of(kept), half) for name, kept in (("before", before), ("after", after))]
-    rows.append(row("demonstrator", scores_of(demonstrator), half))
+    half = statistics.fmean(episode_scores(demonstrator)) / 2
+    rows = [row(name, episode_scores(kept), half) for name, kept in (("before", before), ("after", after))]
+    rows.append(row("demonstrator", episode_scores(demonstrator), half))
     conditions = f"{game.name}, {takeovers} takeovers, {corrected_s:.0f} s of corrections"
-    show(Bench("takeover", conditions, rows), options)
+    show(Bench("takeover", conditions, rows), options.json)
     return 0
-
-
-def scores_of(kept: dict[str, Any]) -> list[float]:
-    return [float(episode["return"]) for episode in kept["episodes"]]
 
 
 def row(player: str, scores: Sequence[float], half: float) -> dict[str, Any]:
@@ -104,10 +93,10 @@ def row(player: str, scores: Sequence[float], half: float) -> dict[str, Any]:
     return {
         "agent": player,
         "mean": statistics.fmean(scores),
-        "sd": statistics.stdev(scores) if len(scores) > 1 else 0.0,
+        "sd": sd_of(scores),
         "worst": min(scores),
         "failures": sum(score < half for score in scores),
-        "every score": " ".join(f"{score:.0f}" for score in scores),
+        "every score": every_score(scores),
     }
 
 

@@ -12,42 +12,28 @@ from typing import Annotated
 
 import tyro
 
-from agent.command_line.flags import FLAGS, Group
+from agent.command_line.flags import FLAGS
 from agent.errors import UsageError, run_command
 from games.catalogue import GAMES, game_named
-from games.drivers import Driver, EachEpisode, corrector_of, player_of
+from games.drivers import EPISODES, PLAYER, EachEpisode, EpisodeOptions, corrector_of, player_of
 from games.players.corrector import Corrector
 from games.window.lap_game import LapGame
 from games.window.lap_window import open_display, play_laps
 from games.window.laps import EpisodeLog, Lap
 
-EPISODES = Group("episode")
-PLAYER = Group("player")
-
 
 @dataclass(frozen=True, slots=True)
-class PlayOptions:
+class GameOptions(EpisodeOptions):
     game: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="GAME")]
     """Which game."""
     log: Annotated[Path, tyro.conf.arg(metavar="FILE")]
     """New file for the episodes, a line of JSON for each."""
-
-    seeds: Annotated[tuple[int, ...], EPISODES, tyro.conf.arg(metavar="SEED")] = ()
-    """The episodes to play. Or say how many with --episodes."""
     episodes: Annotated[int, EPISODES, tyro.conf.arg(metavar="N")] = 1
     """How many, without --seeds."""
-    first_seed: Annotated[int, EPISODES, tyro.conf.arg(metavar="SEED")] = 0
-    """With --episodes: the seed of the first one; the others follow."""
     max_frames: Annotated[
         int | None, EPISODES, tyro.conf.arg(metavar="N", help_behavior_hint="(default: those of the game)")
     ] = None
     """Frames after which an episode is cut off."""
-    disturb: Annotated[bool, EPISODES] = False
-    """Let the game do something else than the keys say now and then."""
-
-    driver: Annotated[Driver, PLAYER, tyro.conf.arg(metavar="WHO")] = "person"
-    """A person (or an agent) at the keyboard; or with real keys, from inside the game: scripted (it knows the game),
-    random, none, or corrector (a script that takes the keys from an agent that goes wrong)."""
     reaction_ms: Annotated[float, PLAYER, tyro.conf.arg(metavar="MS")] = 0.0
     """How late the script's keys come, on average."""
 
@@ -55,7 +41,7 @@ class PlayOptions:
 def main(argv: Sequence[str] | None = None) -> int:
     def command() -> int:
         options = tyro.cli(
-            PlayOptions,
+            GameOptions,
             prog="python -m games",
             description=f"{__doc__}\nGames: {', '.join(GAMES)}.",
             args=argv,
@@ -66,10 +52,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run_command(command)
 
 
-def run(options: PlayOptions) -> int:
+def run(options: GameOptions) -> int:
     """Until the last episode has ended, the window is closed, or a signal comes. Raises `TwoframeError`."""
     game = game_named(options.game)
-    seeds = options.seeds or tuple(range(options.first_seed, options.first_seed + options.episodes))
+    seeds = options.seeds_or(options.episodes)
     if not seeds or (options.max_frames is not None and options.max_frames < 1):
         raise UsageError("--episodes, --max-frames: found less than 1, expected at least 1")
     with open_display(game.title):

@@ -1,11 +1,14 @@
-"""Who plays a game of the bench from inside its process, and how such a player becomes as slow as a person."""
+"""Who plays a game from inside its process, how such a player becomes as slow as a person, and the flags for it."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 import numpy as np
+import tyro
 
+from agent.command_line.flags import Group
 from agent.errors import UsageError
 from games.game import ENTROPY, Game
 from games.players.corrector import Corrector
@@ -13,7 +16,27 @@ from games.players.player import START_KEY, Nobody, Player, RandomPlayer
 
 PLAYERS = ("scripted", "random", "none")
 Driver = Literal["person", "scripted", "random", "none", "corrector"]
+EPISODES, PLAYER = Group("episode"), Group("player")
 SPREAD = 0.15  # standard deviation of the reaction time, as a share of it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpisodeOptions:
+    """What every command that opens a game's window takes. A lap is an episode of CarRacing."""
+
+    driver: Annotated[Driver, PLAYER, tyro.conf.arg(metavar="WHO")] = "person"
+    """A person (or an agent) at the keyboard; or with real keys, from inside the game: scripted (it knows the game),
+    random, none (but Return), or corrector: it takes the keys from an agent that goes wrong, and gives them back."""
+    seeds: Annotated[tuple[int, ...], EPISODES, tyro.conf.arg(metavar="SEED")] = ()
+    """What to play, one after the other. Or say how many, from --first-seed on."""
+    first_seed: Annotated[int, EPISODES, tyro.conf.arg(metavar="SEED")] = 0
+    """Without --seeds: the first one; the others follow."""
+    disturb: Annotated[bool, EPISODES] = False
+    """Let the game do something else than the keys say now and then, to show how to get back."""
+
+    def seeds_or(self, count: int) -> tuple[int, ...]:
+        """Those given, or so many."""
+        return self.seeds or tuple(range(self.first_seed, self.first_seed + count))
 
 
 class Late:

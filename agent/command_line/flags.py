@@ -84,9 +84,12 @@ def _hint(default: str) -> str:
 def _helps(options: type) -> dict[str, str]:
     """The strings under the fields, which nothing but the source knows of."""
     helps = {}
-    body = ast.parse(textwrap.dedent(inspect.getsource(options))).body[0]
-    for pair in pairwise(cast(ast.ClassDef, body).body):
-        match pair:
-            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
-                helps[name] = " ".join(text.split())
+    for kind in reversed(options.__mro__):
+        if not is_dataclass(kind):
+            continue
+        body = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
+        for pair in pairwise(cast(ast.ClassDef, body).body):
+            match pair:
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                    helps[name] = " ".join(text.split())
     return helps

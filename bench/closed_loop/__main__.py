@@ -11,19 +11,17 @@ remove a folder there to have it made anew (after a change of the code, say).
 
 import argparse
 import dataclasses
-import os
-import platform
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from agent.errors import TwoframeError, raise_if_any, run_command, usage
+from agent.errors import raise_if_any, run_command, usage
 from agent.json_files import write_json
-from bench.closed_loop.measure import DISPLAY, FULL, QUICK, WRONG_KEYS, Disturb, Workshop, episodes_beyond
+from bench.closed_loop.measure import DISPLAY, FULL, QUICK, WRONG_KEYS, Disturb, Workshop, episodes_beyond, folder_for
 from bench.closed_loop.results import Row, plot, rows_of
-from bench.table import Bench, files_without_place, show
+from bench.table import Bench, files_without_place, machine, parser_of, place_for, show
 from collect.disturbance import rate_beyond
 from games.catalogue import GAMES, game_named
 from games.drivers import PLAYERS
@@ -32,16 +30,11 @@ from games.window.display import VirtualDisplay
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    def command() -> int:
-        return run(parsed(argv))
-
-    return run_command(command)
+    return run_command(lambda: run(parsed(argv)))
 
 
 def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.closed_loop", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__, "python -m bench.closed_loop")
     parser.add_argument("--games", nargs="+", metavar="NAME", default=list(GAMES), help=f"of {', '.join(GAMES)}")
     parser.add_argument("--quick", action="store_true", help="two short episodes and little of the rest")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures into this file too")
@@ -81,8 +74,7 @@ def run(options: argparse.Namespace) -> int:
                 *files_without_place(options.json),
             ]
         )
-    out: Path = options.out.resolve() / ("quick" if options.quick else "full")
-    out.mkdir(parents=True, exist_ok=True)
+    out = folder_for(options.out, quick=options.quick)
     scale = QUICK if options.quick else FULL
     if options.minutes:
         scale = dataclasses.replace(scale, record_s=60 * options.minutes)
@@ -108,21 +100,16 @@ def run(options: argparse.Namespace) -> int:
         "disturb": options.disturb,
         "wrong_keys": options.wrong_keys,
         "seeds": {game.name: list(scale.seeds(game)) for game in games},
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
+        "machine": machine(),
         "minutes": (time.monotonic() - begun_s) / 60,
     }
     figures: dict[str, Any] = {"name": "closed_loop", **conditions, "rows": [row.to_json() for row in rows]}
     write_json(out / "results.json", figures)
     plot(rows, games, out / "results.png")
-    show(
-        Bench("closed_loop", "each in a real window", [row.for_table() for row in rows]),
-        argparse.Namespace(json=None),
-    )
+    show(Bench("closed_loop", "each in a real window", [row.for_table() for row in rows]))
     if options.json:
-        try:
+        with place_for(options.json):
             write_json(options.json, figures)
-        except OSError as error:
-            raise TwoframeError(f"{options.json}: found {error.strerror or error}, expected a place for it") from None
     print(f"{conditions['minutes']:.1f} minutes; everything in {out}")
     return 0 if all(row.valid for row in rows) or options.quick else 1
 

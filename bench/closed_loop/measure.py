@@ -5,7 +5,8 @@ import json
 import shlex
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,8 +14,8 @@ from typing import Any, Literal
 from agent.errors import TwoframeError
 from agent.json_files import write_json
 from games.game import CORRECT_SEED, PLAY_SEED, RECORD_SEED, Game
-from games.programs import START_S, Program, game_window, press_return, program
-from games.window.display import VirtualDisplay
+from games.programs import START_S, Program, program
+from games.window.display import VirtualDisplay, press_return, titles
 from games.window.laps import read_episodes
 
 DISPLAY = (1280, 800)
@@ -48,6 +49,13 @@ def episodes_beyond(counts: Mapping[str, int | None]) -> list[str]:
         for flag, count in counts.items()
         if count is not None and not 1 <= count <= RECORD_SEED - PLAY_SEED
     ]
+
+
+def folder_for(out: Path, *, quick: bool) -> Path:
+    """For what is kept in `out`: a quick run does not take what a full one made."""
+    folder = out.resolve() / ("quick" if quick else "full")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 FULL = Scale()
@@ -89,9 +97,9 @@ class Workshop:
         say(f"{game.name}: record the demonstrator for {record_s:g} s")
         begun_s = time.monotonic()
         episodes, log = folder / "episodes.jsonl", folder / "game.log"
-        with game_window(game, played, display=self._display, log=log, episodes=episodes) as window:
+        with self._window(game, played, log, episodes) as window:
             arguments = (folder / "recording", "--window", game.title, *collected)
-            with program("collect", *arguments, display=self._display, log=folder / "collect.log") as collect:
+            with program("collect", *arguments, env=self._display.env, log=folder / "collect.log") as collect:
                 collect.wait(record_s * SLOWEST + START_S)
             window.check()
         kept = {"seconds": time.monotonic() - begun_s, "collect": list(collected), "game": list(played)}
@@ -105,7 +113,7 @@ class Workshop:
             say(f"{game.name}: train {' '.join(given)}")
             begun_s = time.monotonic()
             arguments = (*recordings, "--out", folder / "policy", *given)
-            with program("train", *arguments, display=self._display, log=folder / "train.log") as train:
+            with program("train", *arguments, env=self._display.env, log=folder / "train.log") as train:
                 train.wait()
             kept = keep(folder, {"seconds": time.monotonic() - begun_s, "train": list(given)})
         return folder / "policy", kept
@@ -127,7 +135,7 @@ class Workshop:
         begun_s = time.monotonic()
         limit_s = SLOWEST * (self._scale.max_frames or game.max_frames) / game.fps * len(seeds) + START_S
         lines, log = folder / "episodes.jsonl", folder / "game.log"
-        with game_window(game, flags, display=self._display, log=log, episodes=lines) as window:
+        with self._window(game, flags, log, lines) as window:
             if policy is None:
                 window.wait(limit_s)
             else:
@@ -150,17 +158,25 @@ class Workshop:
         begun_s = time.monotonic()
         episodes, log = folder / "episodes.jsonl", folder / "game.log"
         recorded = ("--record", folder / "recording", "--duration-s", f"{seconds:g}")
-        with game_window(game, played, display=self._display, log=log, episodes=episodes) as window:
+        with self._window(game, played, log, episodes) as window:
             self._let_play(game, policy, folder, window, seconds * SLOWEST + START_S, *recorded)
         kept = {"seconds": time.monotonic() - begun_s, "episodes": read_episodes(episodes)}
         return folder / "recording", keep(folder, kept)
+
+    @contextmanager
+    def _window(self, game: Game, flags: Sequence[object], log: Path, episodes: Path) -> Iterator[Program]:
+        """The game with these flags, its window open; ended at the exit."""
+        arguments = (game.name, "--log", episodes, *flags)
+        with program("games", *arguments, env=self._display.env, log=log) as running:
+            running.wait_until(lambda: game.title in titles(self._display), "window", START_S)
+            yield running
 
     def _let_play(
         self, game: Game, policy: Path, folder: Path, window: Program, limit_s: float, *flags: object
     ) -> None:
         """`play` until the game is over, for it ends when the window is closed; or until it has played its time."""
         arguments = (policy, "--window", game.title, "--report", folder / "play.json", *flags)
-        with program("agent", *arguments, display=self._display, log=folder / "play.log") as play:
+        with program("agent", *arguments, env=self._display.env, log=folder / "play.log") as play:
             play.wait_until(lambda: _plays(play.said()), "word that it plays", START_S)
             time.sleep(2.0)  # its keys for the first picture are down
             press_return(self._display)

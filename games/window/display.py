@@ -17,8 +17,12 @@ from typing import Any, Self
 
 from Xlib import X
 from Xlib.display import Display
+from Xlib.ext import xtest
 
 from agent.errors import TwoframeError
+from agent.keys import key
+from games.players.player import START_KEY
+from games.programs import end
 
 START_TIMEOUT_S = 10.0
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -65,12 +69,7 @@ class VirtualDisplay:
 
     def close(self) -> None:
         for process in reversed(self._processes):
-            process.terminate()
-            try:
-                process.wait(5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            end(process)
         self._processes.clear()
         self._home.cleanup()
 
@@ -137,3 +136,41 @@ class VirtualDisplay:
 def _end_with_parent() -> None:
     """In the child: even if this program is killed, the display ends (with the thread that started it)."""
     _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+@contextmanager
+def own_display(size: tuple[int, int] = (1280, 800)) -> Iterator[VirtualDisplay]:
+    """A virtual display that this process and all that it starts use."""
+    with VirtualDisplay(size) as display:
+        before = dict(os.environ)
+        os.environ.clear()
+        os.environ.update(display.env)
+        try:
+            yield display
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
+
+def titles(display: VirtualDisplay) -> set[str]:
+    """Of all windows that the window manager knows."""
+    with display.connection() as connection:
+        return {title for title, _ in windows(connection)}
+
+
+def windows(connection: Any) -> Iterator[tuple[str, Any]]:
+    """Title and python-xlib's window of each that the window manager knows."""
+    clients, name = (connection.intern_atom(sign) for sign in ("_NET_CLIENT_LIST", "_NET_WM_NAME"))
+    found = connection.screen().root.get_full_property(clients, X.AnyPropertyType)
+    for number in found.value if found else ():
+        window = connection.create_resource_object("window", number)
+        yield str(window.get_full_text_property(name)), window
+
+
+def press_return(display: VirtualDisplay) -> None:
+    code: Any = key(START_KEY).x_keycode
+    with display.connection() as connection:
+        for kind in (X.KeyPress, X.KeyRelease):
+            xtest.fake_input(connection, kind, code)
+            connection.sync()
+            time.sleep(0.2)

@@ -45,7 +45,7 @@ class Moment:
     """A policy that chooses the action numbered like the brightness of the picture's middle, each picture once."""
 
     class Meta:
-        frames = 2
+        frames_per_window = 2
         feature_size = 1
         apart = 1
         fps = 15.0

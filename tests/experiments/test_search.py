@@ -25,8 +25,9 @@ from experiments.intervals import (
 )
 from experiments.search import Plan, main, parsed, seeds_of
 from experiments.search_results import plot, rows_of
-from experiments.search_runs import Conditions, Programs, Runs, Variant, last_said
+from experiments.search_runs import Conditions, Programs, Runs, Variant
 from games.catalogue import GAMES
+from games.programs import last_said
 
 CONDITIONS = Conditions((1,), delay_ms=15.0, max_frames=100, disturb=12.0, disturbed=False, reaction_ms=0.0)
 MINUTES = 1 / 3

@@ -13,8 +13,7 @@ from agent.recording.reader import Recording
 from experiments.takeover import main
 from games.car3 import GAME
 from games.lockstep_record import record
-from games.programs import press_return, titles
-from games.window.display import VirtualDisplay
+from games.window.display import VirtualDisplay, press_return, titles
 from train.dataset.dataset import open_dataset
 
 KEYS = ("a", "w", "d")

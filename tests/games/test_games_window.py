@@ -15,8 +15,7 @@ pytest.importorskip("ale_py", reason="pip install -e '.[bench]'")
 
 from experiments.lockstep import shown
 from games.catalogue import GAMES
-from games.programs import titles, windows
-from games.window.display import VirtualDisplay
+from games.window.display import VirtualDisplay, titles, windows
 from games.window.laps import read_episodes
 
 Open = Callable[..., Path]

@@ -5,7 +5,7 @@ from itertools import pairwise
 import gymnasium as gym
 import pytest
 
-from demo.game import ENVIRONMENT
+from games.car_racing import ENVIRONMENT
 from games.cruise import CruiseControl, Steer, SteeringPush, steering
 from games.players.player import Nobody, RandomPlayer
 from games.players.road_driver import END_TURN_RAD, START_TURN_RAD, RoadSight, ScriptedDriver, Sight
