@@ -34,8 +34,8 @@ from games.car_racing import CROP, TITLE
 from games.window.display import VirtualDisplay
 
 ROOT = Path(__file__).resolve().parent.parent
-SCREEN = (1840, 460)  # room for the preview beside a window that is in the middle
-COLUMNS, LINES = 118, 60
+SCREEN = (1312, 460)  # room for the preview beside a window that is in the middle
+COLUMNS, LINES = 142, 60
 INK, PAPER, TYPED = (222, 222, 222), (32, 32, 32), (150, 200, 150)
 FONT_PX = 13
 MOVING_S, MOVING_HZ, MOVING_WIDTH = 8, 6, 480
