@@ -137,7 +137,7 @@ def screenshot() -> Picture:
 
 
 def write_still(path: Path, picture: Picture) -> None:
-    Image.fromarray(picture).quantize(48, dither=Image.Dither.NONE).save(path, optimize=True)
+    Image.fromarray(picture).quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
     _tell(path)
 
 
@@ -157,6 +157,7 @@ def _tell(path: Path) -> None:
 
 @contextmanager
 def game(laps_file: Path, env: dict[str, str], flags: str) -> Iterator[None]:
+    laps_file.unlink(missing_ok=True)
     command = [sys.executable, "-m", "demo.game", "--laps-file", str(laps_file), *flags.split()]
     with subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
         try:
@@ -214,9 +215,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             os.environ.clear()
             os.environ.update(display.env)
             env = {**display.env, "PYTHONPATH": str(ROOT), "SDL_AUDIODRIVER": "dummy"}
-            if not (work / "runs/monday").exists():
+            if not (work / "runs/monday/meta.json").exists():
                 record(work, options.docs, env)
-            if not (work / "policies/first").exists():
+            if not (work / "policies/first/policy.json").exists():
                 train(work, options.docs, env)
             play(work, options.docs, env)
         return 0
