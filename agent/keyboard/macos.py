@@ -3,12 +3,11 @@
 Imported on macOS alone; pynput and Quartz inside the functions, so that tests can put a macOS of theirs there.
 """
 
-import time
 from typing import Any
 
 from agent.errors import TwoframeError
 from agent.keyboard.through_pynput import PynputEmitter, PynputKeyboard
-from agent.keys import KEYS, KeyEvent
+from agent.keys import KEYS
 
 
 class MacKeyboard(PynputKeyboard):
@@ -28,7 +27,7 @@ class MacKeyboard(PynputKeyboard):
         name = self._name_of.get(getattr(getattr(key, "value", key), "vk", None))
         if name is None:
             return  # not ours: what else is typed is nobody's business
-        self._changed(KeyEvent(time.perf_counter_ns(), name, down, bool(injected)), int(bool(injected)))
+        self._tell(name, down=down, injected=bool(injected))
 
     def _hears(self) -> bool:
         # pynput calls itself ready without a tap too, and ends then.

@@ -46,6 +46,11 @@ class PynputKeyboard:
             if threading.current_thread() is not self._listener and self._listener.is_alive():
                 threading.Thread.join(self._listener)  # its own join would raise what `_watch` tells
 
+    def _tell(self, name: str, *, down: bool, injected: bool) -> None:
+        """A key changed; programs count as one device, keyboards as another."""
+        if not self._closing:  # a key may be on its way when we close
+            self._changed(KeyEvent(time.perf_counter_ns(), name, down, injected), int(injected))
+
     def _watch(self) -> None:
         threading.Thread.join(self._listener)
         if not self._closing:

@@ -4,11 +4,10 @@ Imported on Windows alone; pynput and `windll` inside the functions, so that tes
 """
 
 import ctypes
-import time
 from typing import Any
 
 from agent.keyboard.through_pynput import PynputEmitter, PynputKeyboard
-from agent.keys import KEYS, KeyEvent
+from agent.keys import KEYS
 
 
 class WindowsKeyboard(PynputKeyboard):
@@ -30,8 +29,7 @@ class WindowsKeyboard(PynputKeyboard):
         name = self._name_of.get((data.scanCode, bool(data.flags & self._EXTENDED)))
         if name is None or data.vkCode == self._PACKET:
             return False  # not ours: pynput is not to look at it either
-        injected = bool(data.flags & self._INJECTED)
-        self._changed(KeyEvent(time.perf_counter_ns(), name, message in self._PRESSES, injected), int(injected))
+        self._tell(name, down=message in self._PRESSES, injected=bool(data.flags & self._INJECTED))
         return False
 
     def _hears(self) -> bool:
