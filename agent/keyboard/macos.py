@@ -24,14 +24,15 @@ class MacKeyboard(PynputKeyboard):
         )
 
     def _hear(self, key: Any, injected: bool, *, down: bool) -> None:
-        name = self._name_of.get(getattr(getattr(key, "value", key), "vk", None))
-        if name is None:
+        code = getattr(key, "value", key)  # a Key, a KeyCode, or None
+        name = self._name_of.get(getattr(code, "vk", None))
+        if name is None or code._is_media:  # media keys count by themselves: 1 is s, and "quieter"
             return  # not ours: what else is typed is nobody's business
         self._tell(name, down=down, injected=bool(injected))
 
     def _hears(self) -> bool:
-        # pynput calls itself ready without a tap too, and ends then.
-        return bool(self._listener.is_alive())
+        # pynput calls itself ready without a tap too, and ends then, but not at once; a run loop it has only with one.
+        return self._listener._loop is not None
 
     def _is_down(self, name: str) -> bool:
         import Quartz  # type: ignore[import-not-found, unused-ignore]
