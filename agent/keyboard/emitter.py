@@ -41,11 +41,11 @@ def open_emitter(keys: Iterable[str]) -> Emitter:
 
         return X11Emitter(names)
     if sys.platform == "win32":
-        from agent.keyboard.pynput_emitter import WindowsEmitter
+        from agent.keyboard.windows import WindowsEmitter
 
         return WindowsEmitter(names)
     if sys.platform == "darwin":
-        from agent.keyboard.pynput_emitter import MacEmitter
+        from agent.keyboard.macos import MacEmitter
 
         return MacEmitter(names)
     raise TwoframeError(f"keyboard: found the system {sys.platform}, expected Linux with X11, Windows or macOS")

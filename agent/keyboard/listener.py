@@ -110,11 +110,11 @@ def _backend(
 
         return X11Keyboard(keys, changed, failed)
     if sys.platform == "win32":
-        from agent.keyboard.pynput_listener import WindowsKeyboard
+        from agent.keyboard.windows import WindowsKeyboard
 
         return WindowsKeyboard(keys, changed, failed)
     if sys.platform == "darwin":
-        from agent.keyboard.pynput_listener import MacKeyboard
+        from agent.keyboard.macos import MacKeyboard
 
         return MacKeyboard(keys, changed, failed)
     raise TwoframeError(f"keyboard: found the system {sys.platform}, expected Linux with X11, Windows or macOS")
