@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import platform
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -26,7 +27,10 @@ class Bench:
 
 
 def parser_of(doc: str | None, prog: str | None = None) -> argparse.ArgumentParser:
-    """Its help begins with the docstring of the module, as that stands."""
+    """Its help begins with the docstring of the module, as that stands, and names the command as it was typed."""
+    spec = sys.modules["__main__"].__spec__
+    if prog is None and spec is not None:
+        prog = f"python -m {spec.name.removesuffix('.__main__')}"
     return argparse.ArgumentParser(prog=prog, description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
 
 

@@ -106,7 +106,11 @@ def changes(before: frozenset[str], after: frozenset[str], time_ns: int) -> list
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m games.lockstep_record",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("game", metavar="GAME", help=f"one of {', '.join(GAMES)}")
     parser.add_argument("out", type=Path, metavar="OUT", help="new folder")
     parser.add_argument("--seconds", type=float, default=240.0, metavar="S")

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from agent.command_line.flags import FLAGS
 from agent.errors import TwoframeError, UsageError, raise_if_any, run_command, usage
+from agent.live_line import say
 from agent.quiet import kept_back
 from agent.recording.writer import require_new_folder
 from agent.signals import ending_signals
@@ -20,7 +21,7 @@ from train.metrics import share
 from train.options import DESCRIPTION, TrainOptions
 from train.prepared_dataset import described, prepare_dataset
 from train.quiet import quieten_tensorflow
-from train.report.console import copycat_lines, say, truth_table
+from train.report.console import copycat_lines, truth_table
 
 STOPPED = 130  # as a shell says it of Ctrl-C: not done, but nothing is lost
 

@@ -12,6 +12,7 @@ import tensorflow as tf
 from rich.console import Console
 
 from agent.errors import TwoframeError
+from agent.live_line import say
 from agent.machine import versions
 from agent.policy.format import PolicyMeta, packed_patterns
 from train.dataset.batches import Batches, Share
@@ -27,7 +28,7 @@ from train.fitting.together import arrays_to_all, require_alike, text_to_all
 from train.model import Network, build_network, parameters
 from train.options import BALANCE, TrainOptions
 from train.prepared_dataset import PreparedDataset
-from train.report.console import EpochLines, say
+from train.report.console import EpochLines
 from train.report.copycat import Copycat, find_copycat
 from train.report.event_files import EventFiles
 from train.report.pictures import write_report

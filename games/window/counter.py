@@ -24,7 +24,11 @@ ROWS = 1 / 8  # the share of the window's height, at its top, that holds the cou
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m games.window.counter",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("log", type=Path, help="file for the truth")
     parser.add_argument("--title", default="Counter")
     parser.add_argument("--size", default="1280x720", help="of the window, in pixels")

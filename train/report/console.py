@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from agent.live_line import say
 from train.fitting.history import Epoch
 from train.metrics import Scores, share
 from train.report.copycat import Copycat
@@ -85,8 +86,3 @@ def copycat_lines(copycat: Copycat) -> Iterator[str]:
             f"earlier frames {name}: decides otherwise in {share(tampered.otherwise)}, accuracy "
             f"{share(tampered.scores.accuracy)}, at changes {share(tampered.scores.change_accuracy)}"
         )
-
-
-def say(console: Console, text: str) -> None:
-    """One line, as it is: never wrapped, never taken for markup."""
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
