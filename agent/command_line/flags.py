@@ -87,7 +87,11 @@ def _helps(options: type) -> dict[str, str]:
     for kind in reversed(options.__mro__):
         if not is_dataclass(kind):
             continue
-        body = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
+        try:
+            source = inspect.getsource(kind)
+        except OSError:
+            continue  # installed without its source: flags without their help are better than none
+        body = ast.parse(textwrap.dedent(source)).body[0]
         for pair in pairwise(cast(ast.ClassDef, body).body):
             match pair:
                 case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
