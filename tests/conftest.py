@@ -57,6 +57,18 @@ def counter(start: Start, display: VirtualDisplay, tmp_path: Path) -> Iterator[P
     process.wait(5)
 
 
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A real file system of 1 MB; only root can make one."""
+    place = tmp_path / "small"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a tmpfs is not allowed here")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
 def wait_for(happened: Callable[[], object], what: str, timeout_s: float = 10.0) -> None:
     """Wait until `happened()`; fails naming `what` when it does not."""
     end_s = time.monotonic() + timeout_s

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from conftest import Start, wait_for
 from played import KEYS, ended, keys_down, trained_policy
-from test_collect import small_disk  # noqa: F401 (a fixture)
 from x11_person import Person
 
 from agent.recording.format import AGENT, PERSON
@@ -257,7 +256,7 @@ def test_a_disk_that_fills_ends_play_with_no_key_down_and_what_was_recorded_stay
     counter: Path,
     display: VirtualDisplay,
     policy: Path,
-    small_disk: Path,  # noqa: F811
+    small_disk: Path,
 ) -> None:
     (small_disk / "filler").write_bytes(bytes(950_000))
     status, _, err = ended(start("agent", policy, "--window", "Counter", "--record", small_disk / "rollout"))
