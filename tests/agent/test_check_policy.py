@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import wait_for
+from conftest import MadeOnce, wait_for
 from x11_person import KeyWindow
 
 from agent.check import policy as module
@@ -34,9 +34,9 @@ MACHINE = ["session", "capture", "windows", "keyboard", "disk", "processor"]
 
 
 @pytest.fixture(scope="session")
-def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("sound") / "policy"
-    return make_policy(folder, "--size", "32x24", "--fps", "10", "--region", "200,100,320,200")
+def sound(made_once: MadeOnce) -> Path:
+    flags = ("--size", "32x24", "--fps", "10", "--region", "200,100,320,200")
+    return made_once("sound", lambda folder: make_policy(folder, *flags))
 
 
 @pytest.fixture

@@ -11,10 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pytest
 from ai_edge_litert.interpreter import Interpreter
 from conftest import ROOT, Start, wait_for
-from played import Held, ended, keys_down, trained_policy
+from played import Held, ended, keys_down
 
 from agent.frames import Box, Image
 from agent.live.focus_gate import FocusGate
@@ -32,11 +31,6 @@ from agent.screen.target import FixedRegion
 from games.window.display import VirtualDisplay
 
 MS = 1_000_000
-
-
-@pytest.fixture(scope="session")
-def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return trained_policy(tmp_path_factory.getbasetemp() / "trained")
 
 
 def test_agreement_counts_frames_actions_and_changes() -> None:

@@ -21,6 +21,7 @@ from games.window.display import VirtualDisplay
 COLLECT = ("collect", "--countdown-s", "0", "--fps", "30", "--window", "Counter")
 
 
+@pytest.mark.slow
 def test_the_game_is_disturbed_and_the_recording_is_the_persons(
     start: Start, counter: Path, display: VirtualDisplay, tmp_path: Path
 ) -> None:

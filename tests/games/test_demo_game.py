@@ -8,7 +8,7 @@ from pathlib import Path
 
 import cv2
 import pytest
-from conftest import Start, wait_for, without_display
+from conftest import PATIENCE_S, Start, focused_title, wait_for, without_display
 from x11_person import KeyWindow, Person
 
 from agent.keyboard.listener import KeyEvent, KeyListener
@@ -50,18 +50,9 @@ def heard(display: VirtualDisplay, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         yield events
 
 
-def focused_title(display: VirtualDisplay) -> str | None:
-    with display.connection() as connection:
-        focus = connection.get_input_focus().focus
-        if isinstance(focus, int):  # none
-            return None
-        title = focus.get_full_text_property(connection.intern_atom("_NET_WM_NAME"))
-        return title if title is None else str(title)
-
-
 def ended(process: subprocess.Popen[str]) -> str:
     """What the game said; it must have ended in order."""
-    said, complaint = process.communicate(timeout=20)
+    said, complaint = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, complaint) == (0, "")
     return said
 
@@ -155,7 +146,7 @@ def test_each_lap_leaves_a_video(play: Play, person: Person, tmp_path: Path) -> 
 def test_an_existing_laps_file_is_not_overwritten(play: Play, tmp_path: Path) -> None:
     (tmp_path / "laps.json").write_text("[1]")
     process, file = play()
-    _, complaint = process.communicate(timeout=20)
+    _, complaint = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 1
     assert complaint.startswith("error: ")
     assert "expected a new one" in complaint

@@ -14,8 +14,11 @@ from agent.frames import RollingFrames
 from agent.policy.step import Policy
 from train.cli import main
 
-# Keras 3.15 converts its variables to numpy 2 arrays that way.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning")
+pytestmark = [
+    pytest.mark.training,
+    # Keras 3.15 converts its variables to numpy 2 arrays that way.
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning"),
+]
 # Neighbouring frames: the bar turns too often for a longer view back.
 QUICK = ["--max-minutes", "2", "--batch", "32", "--shift", "0", "--apart-ms", "0"]
 
@@ -38,6 +41,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return bar_recording(tmp_path_factory.mktemp("recordings") / "rec", 900)
 
 
+@pytest.mark.slow
 def test_two_frames_show_what_one_cannot(recording: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     accuracies = {}
     for frames, epochs in ((1, 3), (2, 20)):

@@ -15,8 +15,11 @@ from train.model import Network, build_network, parameters, probabilities_of_run
 from train.options import Join
 
 SHAPE = (24, 32, 1)
-# Keras 3.15 converts its variables to numpy 2 arrays that way.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning")
+pytestmark = [
+    pytest.mark.training,
+    # Keras 3.15 converts its variables to numpy 2 arrays that way.
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning"),
+]
 
 
 def network(
