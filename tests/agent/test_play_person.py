@@ -227,7 +227,7 @@ def test_shadow_shows_how_often_it_agrees_and_records_the_person(
     assert abs(agreement["frames"] - judged) <= 2  # the last frame may be dropped
     # The keys of a frame were asked for and recorded at two moments: each press and each release may lie between.
     assert abs(agreement["share"] * agreement["frames"] - agreed) <= 2 + len(pressed)
-    assert agreement["changes"] >= 3
+    assert agreement["changes"] >= 3 - len(stalls)  # what changes during a stall is not seen to change
     assert set(agreement["by_action"]) == {"left", "forward", "right"}
     assert f"it would have done what you did in {agreement['share']:.0%} of the frames" in out
 
