@@ -9,11 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import PATIENCE_S, ROOT, MadeOnce
+from conftest import PATIENCE_S, ROOT
 from training import bar_recording
 
 from agent.errors import UsageError
 from train.fitting.cluster import Cluster, cluster
+
+# One after the other, for the sake of the ports that were found free and of what the first two share.
+pytestmark = pytest.mark.xdist_group("workers")
 
 WORKER = ROOT / "tests" / "training_worker.py"
 STEPS = 20  # of that training
@@ -56,14 +59,9 @@ def trained(recording: Path, out: Path, how: str) -> Trained:
 
 
 @pytest.fixture(scope="module")
-def alone(recording: Path, made_once: MadeOnce) -> Trained:
+def alone(recording: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """Trained by one process on one device; and once more, `reordered`, with its sums added up in another order."""
-
-    def train(folder: Path) -> None:
-        folder.mkdir()
-        trained(recording, folder / "alone.npz", "reordered")
-
-    return dict(np.load(made_once("alone", train) / "alone.npz"))
+    return trained(recording, tmp_path_factory.mktemp("alone") / "alone.npz", "reordered")
 
 
 def apart(one: Trained, other: Trained, step: int) -> float:
