@@ -10,7 +10,6 @@ import functools
 import itertools
 import queue
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ctypes import wintypes
@@ -28,7 +27,7 @@ _LLKHF_EXTENDED, _LLKHF_LOWER_IL_INJECTED, _LLKHF_INJECTED, _LLKHF_ALTDOWN, _LLK
 _KEYEVENTF_EXTENDEDKEY, _KEYEVENTF_KEYUP, _KEYEVENTF_SCANCODE = 0x01, 0x02, 0x08
 _VK_LMENU, _VK_RMENU, _VK_F10, _VK_PACKET, _VK_NONE = 0xA4, 0xA5, 0x79, 0xE7, 0xFF
 _MAPVK_VK_TO_VSC, _MAPVK_VSC_TO_VK, _MAPVK_VSC_TO_VK_EX = 0, 1, 3
-_HOOK_TIMEOUT_S = 30.0  # LowLevelHooksTimeout: a slower hook is passed over. There 0.3 s; a busy machine needs longer
+_HOOK_TIMEOUT_S = 2.0  # LowLevelHooksTimeout: a slower hook is passed over (Windows: 0.3 s; a busy machine needs more)
 
 # kbdus.c: the virtual key of every scan code from 1 on; then of those after the byte E0, then E1.
 _PLAIN = (
@@ -190,13 +189,10 @@ class FakeWindows:
             answers.put(procedure(0, message, ctypes.addressof(data)))  # 0 is HC_ACTION
 
         self._mail[thread].put(_Mail(False, next(self._number), call=call))
-        end_s = time.monotonic() + _HOOK_TIMEOUT_S
-        while time.monotonic() < end_s and thread in (each.ident for each in threading.enumerate()):
-            try:
-                return answers.get(timeout=0.02)
-            except queue.Empty:
-                continue
-        return 0
+        try:
+            return answers.get(timeout=_HOOK_TIMEOUT_S)
+        except queue.Empty:
+            return 0
 
     # What follows bears user32's names and takes its arguments.
 
