@@ -29,7 +29,7 @@ DESKTOP = ("DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET", "XAUTHORITY")
 # wrong does a test wait for it.
 PATIENCE_S = 120.0
 NAP_S = 0.01
-MARKED_BY = {"display": {"display"}, "training": {"policy", "sound", "searched"}}
+MARKED_BY = {"display": {"display", "desktop"}, "training": {"policy", "sound", "searched"}}
 
 # What a test starts gets Ctrl-C as from a terminal: a shell's background job (`make test &`) would have it ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -51,7 +51,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for mark, fixtures in MARKED_BY.items():
             if fixtures.intersection(used):
                 item.add_marker(mark)
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    items.sort(key=seconds_of, reverse=True)
+
+
+def seconds_of(item: pytest.Item) -> float:
+    slow = item.get_closest_marker("slow")
+    return float(slow.args[0]) if slow else 0.0
 
 
 @pytest.fixture(scope="session")

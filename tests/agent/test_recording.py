@@ -205,6 +205,7 @@ def test_pickles_links_and_odd_headers_are_refused(folder: Path, tmp_path: Path)
 
 @settings(max_examples=2000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
+@pytest.mark.slow(7)
 def test_damaged_folders_open_or_say_why(folder: Path, data: st.DataObject) -> None:
     copy = folder.parent / "hurt"
     shutil.rmtree(copy, ignore_errors=True)

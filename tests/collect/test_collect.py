@@ -220,6 +220,7 @@ def test_a_part_of_the_screen_is_recorded_whatever_has_the_focus(
     assert "expected a place wholly on the screen" in err
 
 
+@pytest.mark.slow(9)
 def test_a_window_over_the_game_and_a_picture_that_stands_still_are_warned_of(
     start: Start, display: VirtualDisplay, tmp_path: Path, said: IO[str]
 ) -> None:

@@ -28,6 +28,7 @@ def wrong_presses(log: Path) -> list[int]:
     return [line["time_ns"] for line in lines if line["key"] in ("a", "d") and line["down"]]
 
 
+@pytest.mark.slow(10)
 def test_the_game_is_disturbed_and_the_recording_is_the_persons(
     start: Start, counter: Path, display: VirtualDisplay, tmp_path: Path
 ) -> None:

@@ -20,7 +20,7 @@ KEYS = ("a", "w", "d")
 
 
 @pytest.mark.training
-@pytest.mark.slow
+@pytest.mark.slow(65)
 def test_a_person_corrects_the_agent_and_the_rollout_holds_exactly_what_they_did(
     start: Start, display: VirtualDisplay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,7 @@ from demo.__main__ import new_folder
 
 @pytest.mark.display
 @pytest.mark.training
-@pytest.mark.slow
+@pytest.mark.slow(45)
 def test_the_demo_records_trains_plays_and_compares(tmp_path: Path) -> None:
     new_folder(tmp_path / "out")  # as an earlier demo left it
     (tmp_path / "out" / "table.json").write_text("old")

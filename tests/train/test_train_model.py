@@ -266,6 +266,7 @@ def test_the_saved_network_loads_without_our_code(tmp_path: Path) -> None:
     ("encoder", "frames", "join"),
     [("compact", 1, "lstm"), ("compact", 3, "lstm"), ("alexnet", 2, "lstm"), ("compact", 2, "channels")],
 )
+@pytest.mark.slow(7)
 def test_litert_says_what_keras_says_with_built_in_operations(encoder: str, frames: int, join: Join) -> None:
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 

@@ -52,7 +52,7 @@ def weights(policy: Path) -> bytes:
 
 
 @pytest.mark.training
-@pytest.mark.slow
+@pytest.mark.slow(40)
 def test_an_interrupted_training_ends_as_an_uninterrupted_one(recording: Path, tmp_path: Path) -> None:
     whole, stopped, killed = tmp_path / "whole", tmp_path / "stopped", tmp_path / "killed"
     subprocess.run(command(recording, "--out", whole, *QUICK), check=True, capture_output=True)
@@ -88,7 +88,7 @@ def test_an_interrupted_training_ends_as_an_uninterrupted_one(recording: Path, t
 
 
 @pytest.mark.training
-@pytest.mark.slow
+@pytest.mark.slow(15)
 def test_a_disk_that_fills_while_keeping_leaves_the_last_checkpoint(recording: Path, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()

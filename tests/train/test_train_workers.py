@@ -91,7 +91,7 @@ def assert_same_training(alone: Trained, other: Trained) -> None:
 
 
 @pytest.mark.training
-@pytest.mark.slow
+@pytest.mark.slow(20)
 def test_two_workers_hold_the_weights_of_one_process_after_20_steps(
     recording: Path, alone: Trained, tmp_path: Path
 ) -> None:
@@ -105,13 +105,13 @@ def test_two_workers_hold_the_weights_of_one_process_after_20_steps(
 
 
 @pytest.mark.training
-@pytest.mark.slow
+@pytest.mark.slow(8)
 def test_two_devices_hold_the_weights_of_one_after_20_steps(recording: Path, alone: Trained, tmp_path: Path) -> None:
     assert_same_training(alone, trained(recording, tmp_path / "devices.npz", "devices"))
 
 
 @pytest.mark.training
-@pytest.mark.slow
+@pytest.mark.slow(22)
 def test_when_a_worker_is_killed_the_others_end_and_all_can_be_resumed(recording: Path, tmp_path: Path) -> None:
     out = tmp_path / "policy"
     command = ["-m", "train", recording, "--out", out, "--batch", 32, "--epochs", 12, "--patience", 12]
