@@ -1,14 +1,18 @@
-# make demo: the whole loop on a real game.  make test: lint, types, layering, tests.  Both set up what they need.
+# make demo: the whole loop on a real game.  make test: lint, types, layering, tests.  make quick: the same without the
+# tests that need a display or train, for the loop of editing.  All set up what they need.
 
 PYTHON := .venv/bin/python
+# The tests at once: WORKERS=1 for one after the other.
+WORKERS := auto
 
-.PHONY: help setup demo test clean
+.PHONY: help setup demo quick test checks clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo          record, train and play a real game on a virtual display (SHOW=1: on your screen)"
-	@echo "make test          lint, types, layering and tests"
-	@echo "make setup         only the environment in .venv that both use"
+	@echo "make test          lint, types, layering and tests (minutes)"
+	@echo "make quick         the same without what needs a display or trains (seconds)"
+	@echo "make setup         only the environment in .venv that all of them use"
 	@echo "make clean         remove the environment and what the demo made"
 
 setup:
@@ -17,12 +21,17 @@ setup:
 demo: setup
 	@$(PYTHON) -m demo $(if $(SHOW),--show)
 
-test: setup
+test: checks
+	$(PYTHON) -m pytest -n $(WORKERS)
+
+quick: checks
+	$(PYTHON) -m pytest -n $(WORKERS) -m "not display and not training and not slow"
+
+checks: setup
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
 	.venv/bin/lint-imports --no-cache
-	$(PYTHON) -m pytest
 
 clean:
 	rm -rf .venv demo/out

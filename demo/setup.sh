@@ -1,8 +1,12 @@
 #!/bin/sh
 # Makes the project's environment in .venv, and installs the system packages that are missing where that is
 # possible (Debian, Ubuntu). Says what it does; a second run finds nothing to do.
+#
+# Where the system's Python is none that TensorFlow has been released for, as on the newest Ubuntu, one from uv serves
+# as well: uv is a package of Python's own index, and fetches Pythons.
 set -eu
 cd "$(dirname "$0")/.."
+PATH="$PATH:${HOME:-/root}/.local/bin" # where pipx puts uv, also before the next login
 
 fail() {
     echo "error: $1" >&2
@@ -20,6 +24,12 @@ find_python() {
             return
         fi
     done
+    if command -v uv >/dev/null; then
+        python=$(uv python find --system '>=3.11,<3.14' 2>/dev/null || true)
+        if [ -n "$python" ] && suits "$python"; then
+            echo "$python"
+        fi
+    fi
 }
 
 library() { # is this shared library installed?
@@ -45,7 +55,7 @@ missing_packages() {
         "$python" -c 'import ensurepip, venv' 2>/dev/null || echo "python$version-venv"
         "$python" -c 'import os, sysconfig as s, sys; sys.exit(not os.path.exists(s.get_paths()["include"] + "/Python.h"))' ||
             echo "python$version-dev"
-    else
+    elif ! command -v python3 >/dev/null && ! command -v uv >/dev/null; then
         echo python3-venv python3-dev
     fi
 }
@@ -74,6 +84,16 @@ install_system_packages() {
     rm -f "$log"
 }
 
+how_to_get_uv() {
+    if command -v pipx >/dev/null; then
+        echo "pipx install uv"
+    elif command -v apt-get >/dev/null; then
+        echo "sudo apt-get install pipx && pipx install uv"
+    else
+        echo "install pipx and run pipx install uv"
+    fi
+}
+
 install_python_packages() {
     stamp=.venv/installed
     wanted=$(cat pyproject.toml constraints.txt | cksum)
@@ -81,7 +101,14 @@ install_python_packages() {
         return 0
     fi
     python=$(find_python)
-    [ -n "$python" ] || fail "found no Python 3.11 to 3.13, expected one; install python3.12 and run make again"
+    if [ -z "$python" ] && command -v uv >/dev/null; then
+        echo "fetching Python 3.13 with uv: this system has none from 3.11 to 3.13"
+        uv python install 3.13 ||
+            fail "found uv unable to fetch Python 3.13, expected it to (see above); check the network and run make again"
+        python=$(find_python)
+    fi
+    [ -n "$python" ] || fail "found $(python3 --version 2>/dev/null || echo no Python), expected Python 3.11 to 3.13, for \
+which TensorFlow is released; uv fetches one: $(how_to_get_uv), then run make again"
     echo "making the environment in .venv with $("$python" --version) (several minutes the first time)"
     suits .venv/bin/python || rm -rf .venv
     [ -x .venv/bin/python ] || "$python" -m venv .venv

@@ -1,5 +1,10 @@
-"""What tests share: a virtual display of their own, windows on it, the commands as a user runs them."""
+"""What tests share: a virtual display of their own, windows on it, the commands as a user runs them.
 
+The tests run in several processes at once (pytest-xdist), and each has a display of its own.
+"""
+
+import fcntl
+import math
 import os
 import signal
 import subprocess
@@ -7,16 +12,51 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO, TypeVar
 
 import pytest
+from hypothesis import settings
 
 from games.window.display import VirtualDisplay
 
 ROOT = Path(__file__).parent.parent
+T = TypeVar("T")
 Start = Callable[..., subprocess.Popen[str]]
+MadeOnce = Callable[[str, Callable[[Path], object]], Path]
+
+DESKTOP = ("DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET", "XAUTHORITY")
+# For what is over as soon as it has happened: no machine is so busy that it takes longer, and only where something is
+# wrong does a test wait for it.
+PATIENCE_S = 120.0
+NAP_S = 0.01
+MARKED_BY = {"display": {"display", "desktop"}, "training": {"policy", "sound", "searched"}}
 
 # What a test starts gets Ctrl-C as from a terminal: a shell's background job (`make test &`) would have it ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# How long an example may take says something about the machine, not about the code.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
+
+# Whatever a test forgets to say, it never reaches the desktop of whoever runs it.
+for name in DESKTOP:
+    os.environ.pop(name, None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is told by the fixtures, and begin with what takes longest: else one process ends long after all."""
+    for item in items:
+        used = getattr(item, "fixturenames", ())
+        for mark, fixtures in MARKED_BY.items():
+            if fixtures.intersection(used):
+                item.add_marker(mark)
+    items.sort(key=seconds_of, reverse=True)
+
+
+def seconds_of(item: pytest.Item) -> float:
+    slow = item.get_closest_marker("slow")
+    return float(slow.args[0]) if slow else 0.0
 
 
 @pytest.fixture(scope="session")
@@ -25,17 +65,47 @@ def display() -> Iterator[VirtualDisplay]:
         yield virtual
 
 
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> MadeOnce:
+    """`made_once(name, make)`: a folder that `make` filled, once for all processes that run these tests."""
+    base = tmp_path_factory.getbasetemp()
+    if hasattr(request.config, "workerinput"):
+        base = base.parent  # each process has a folder of its own in it
+
+    def made_once(name: str, make: Callable[[Path], object]) -> Path:
+        folder, done = base / name, base / f"{name}.made"
+        with (base / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # whoever comes later waits here
+            if not done.exists():
+                make(folder)
+                done.touch()
+        return folder
+
+    return made_once
+
+
+@pytest.fixture(scope="session")
+def policy(made_once: MadeOnce) -> Path:
+    """A policy that was really trained to play the window Counter; beside it the `recording` that it learned from."""
+    from played import train_policy  # it needs this module
+
+    return made_once("trained", train_policy) / "policy"
+
+
 @pytest.fixture
 def start(display: VirtualDisplay, tmp_path: Path) -> Iterator[Start]:
-    """Starts `python -m MODULE ARGS...` on the virtual display; what still runs at the end is killed."""
+    """Starts `python -m MODULE ARGS...` on the virtual display; what still runs at the end is killed.
+
+    `said` may be a file for what it prints, to be read while it runs.
+    """
     processes: list[subprocess.Popen[str]] = []
 
-    def start(*arguments: object, on: VirtualDisplay = display, cwd: Path = ROOT) -> subprocess.Popen[str]:
+    def start(
+        *arguments: object, on: VirtualDisplay = display, cwd: Path = ROOT, said: int | IO[str] = subprocess.PIPE
+    ) -> subprocess.Popen[str]:
         environment = {**on.env, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "PYGAME_HIDE_SUPPORT_PROMPT": "1"}
         command = [sys.executable, *(["-m"] if str(arguments[0])[0] != "-" else []), *map(str, arguments)]
-        process = subprocess.Popen(
-            command, env=environment, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        process = subprocess.Popen(command, env=environment, cwd=cwd, stdout=said, stderr=subprocess.PIPE, text=True)
         processes.append(process)
         return process
 
@@ -54,18 +124,47 @@ def counter(start: Start, display: VirtualDisplay, tmp_path: Path) -> Iterator[P
     wait_for(lambda: log.exists() and log.read_text().count("\n") > 5, "the window")
     yield log
     process.terminate()
-    process.wait(5)
+    process.wait(PATIENCE_S)
 
 
-def wait_for(happened: Callable[[], object], what: str, timeout_s: float = 10.0) -> None:
-    """Wait until `happened()`; fails naming `what` when it does not."""
-    end_s = time.monotonic() + timeout_s
-    while not happened():
-        assert time.monotonic() < end_s, f"{what} did not come within {timeout_s:g} s"
-        time.sleep(0.02)
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A real file system of 1 MB; only root can make one."""
+    place = tmp_path / "small"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a tmpfs is not allowed here")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def wait_for(happened: Callable[[], T], what: str, *, within_s: float = math.inf) -> T:
+    """Wait until `happened()`, and give what it gave; fails naming `what` when it does not.
+
+    `within_s` is a time that the product promises. It is counted in naps of this process and not on the clock: while
+    the machine keeps all programs waiting, a nap takes as much longer as what the test waits for.
+    """
+    end_s = time.monotonic() + PATIENCE_S
+    naps = 0
+    while not (answer := happened()):
+        assert time.monotonic() < end_s, f"{what} did not come within {PATIENCE_S:g} s"
+        assert naps * NAP_S < within_s, f"{what} did not come within {within_s:g} s"
+        time.sleep(NAP_S)
+        naps += 1
+    return answer
+
+
+def focused_title(display: VirtualDisplay) -> str | None:
+    """Of the window that gets the keys."""
+    with display.connection() as connection:
+        focus = connection.get_input_focus().focus
+        if isinstance(focus, int):  # none
+            return None
+        title = focus.get_full_text_property(connection.intern_atom("_NET_WM_NAME"))
+        return title if title is None else str(title)
 
 
 def without_display() -> dict[str, str]:
     """The environment of a machine without a screen."""
-    hidden = ("DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET", "XAUTHORITY")
-    return {name: value for name, value in os.environ.items() if name not in hidden} | {"PYTHONPATH": str(ROOT)}
+    return {name: value for name, value in os.environ.items() if name not in DESKTOP} | {"PYTHONPATH": str(ROOT)}

@@ -27,7 +27,7 @@ _LLKHF_EXTENDED, _LLKHF_LOWER_IL_INJECTED, _LLKHF_INJECTED, _LLKHF_ALTDOWN, _LLK
 _KEYEVENTF_EXTENDEDKEY, _KEYEVENTF_KEYUP, _KEYEVENTF_SCANCODE = 0x01, 0x02, 0x08
 _VK_LMENU, _VK_RMENU, _VK_F10, _VK_PACKET, _VK_NONE = 0xA4, 0xA5, 0x79, 0xE7, 0xFF
 _MAPVK_VK_TO_VSC, _MAPVK_VSC_TO_VK, _MAPVK_VSC_TO_VK_EX = 0, 1, 3
-_HOOK_TIMEOUT_S = 0.3  # LowLevelHooksTimeout: a slower hook is passed over
+_HOOK_TIMEOUT_S = 2.0  # LowLevelHooksTimeout: a slower hook is passed over (Windows: 0.3 s; a busy machine needs more)
 
 # kbdus.c: the virtual key of every scan code from 1 on; then of those after the byte E0, then E1.
 _PLAIN = (

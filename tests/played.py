@@ -1,25 +1,26 @@
-"""What the tests of `play` share: a policy that was really trained, once, and a look at the keys that are down."""
+"""What the tests of `play` share: a policy that is really trained, and a look at the keys that are down."""
 
+import json
 import subprocess
 import sys
+import time
 from collections.abc import Collection
-from functools import cache
 from pathlib import Path
 
 import numpy as np
-from conftest import ROOT
+from conftest import PATIENCE_S, ROOT, wait_for
 from recordings import meta, write_recording
 
 from games.window.display import VirtualDisplay
 
 KEYS = {"a": 38, "w": 25, "d": 40}
+LET_GO_S = 0.3  # the safety bound: by then no key of the agent is down
 
 
-@cache
-def trained_policy(place: Path) -> Path:
+def train_policy(place: Path) -> None:
     """The bar of the counter window says which key to hold, by the third of the window that it is in.
 
-    It was really trained, on such pictures. In `place`, with the `recording` that it learned from.
+    It learns from such pictures. Into `place`: the `policy`, and the `recording` that it learned from.
     """
     random = np.random.default_rng(0)
     width, height, bar = 32, 24, 4
@@ -39,7 +40,6 @@ def trained_policy(place: Path) -> Path:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return place / "policy"
 
 
 def keys_down(display: VirtualDisplay) -> set[str]:
@@ -49,8 +49,35 @@ def keys_down(display: VirtualDisplay) -> set[str]:
     return {key for key, code in KEYS.items() if keymap[code // 8] >> (code % 8) & 1}
 
 
+def held_key(display: VirtualDisplay) -> str:
+    """The key that is down, as soon as it is the only one."""
+    (key,) = wait_for(lambda: len(down := keys_down(display)) == 1 and down, "a held key")
+    return key
+
+
+def all_go_up(display: VirtualDisplay) -> None:
+    """In the time that `play` promises."""
+    wait_for(lambda: not keys_down(display), "the release of all keys", within_s=LET_GO_S)
+
+
+def heard_keys(log: Path) -> list[tuple[str, bool]]:
+    """What the game's window got."""
+    lines = [json.loads(line) for line in log.read_text().splitlines() if '"key"' in line]
+    return [(line["key"], line["down"]) for line in lines]
+
+
+def assert_stays(display: VirtualDisplay, expected: set[str], seconds: float) -> None:
+    end_s = time.monotonic() + seconds
+    while True:
+        down = keys_down(display)
+        if time.monotonic() > end_s:  # seen too late to count, on a busy machine
+            return
+        assert down == expected
+        time.sleep(0.01)
+
+
 def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=15)
+    out, err = process.communicate(timeout=PATIENCE_S)
     return process.returncode, out, err
 
 

@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import pytest
+from conftest import PATIENCE_S
 from Xlib import X
 from Xlib.display import Display
 
@@ -54,7 +55,7 @@ class KeyWindow:
         self._open = True
 
     def _show(self) -> None:
-        end_s = time.monotonic() + 5
+        end_s = time.monotonic() + PATIENCE_S
         while time.monotonic() < end_s:
             self._window.map()  # again and again: a window manager that is just starting may miss one
             self._display.sync()
@@ -68,7 +69,7 @@ class KeyWindow:
 
     def focus(self) -> None:
         """Take the focus; returns when this window has it for good (the window manager has its say too)."""
-        end_s = time.monotonic() + 5
+        end_s = time.monotonic() + PATIENCE_S
         since_s = None
         while since_s is None or time.monotonic() - since_s < 0.05:
             if time.monotonic() > end_s:

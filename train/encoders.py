@@ -93,7 +93,7 @@ def attended(x: Any, *, maps: int, contents: int) -> tuple[Any, Any]:
     scores = ops.reshape(ops.transpose(scores, (0, 3, 1, 2)), (-1, maps, height * width))
     attention = ops.softmax(layers.LayerNormalization(center=False, scale=False)(scores), axis=-1)
     rows, columns = np.meshgrid(np.linspace(-2, 2, height), np.linspace(-2, 2, width), indexing="ij")
-    places = np.stack([rows.ravel(), columns.ravel()], axis=1).astype(np.float32)
+    places = np.stack([rows.ravel(), columns.ravel()], axis=1).astype(weights_dtype())
     where = ops.matmul(attention, places)  # (B, maps, 2)
     values = ops.reshape(layers.Conv2D(contents, 1)(x), (-1, height * width, contents))
     what = ops.matmul(attention, values)  # (B, maps, contents)
@@ -112,6 +112,11 @@ def patches(x: Any) -> Any:
     return layers.Conv2D(16, 2 * stride, strides=stride, padding="same")(x)
 
 
+def weights_dtype() -> str:
+    """What pixels, places and probabilities are computed in, also where the layers compute in bfloat16."""
+    return str(keras.config.dtype_policy().variable_dtype)
+
+
 def normalized(image: Any, mean: ChannelLevels, deviation: ChannelLevels) -> Any:
     """The image less the mean of all its pixels, over their deviation: constants of the model, so that it takes plain
     frames.
@@ -124,7 +129,7 @@ def normalized(image: Any, mean: ChannelLevels, deviation: ChannelLevels) -> Any
     layer.build((None, *image.shape[1:]))
     layer.set_weights([mean, np.square(np.maximum(deviation, LEAST_DEVIATION)), np.zeros((), np.int32)])
     layer.finalize_state()
-    return layer(ops.cast(image, "float32"))
+    return layer(ops.cast(image, weights_dtype()))
 
 
 @dataclass(frozen=True, slots=True)

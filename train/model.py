@@ -18,7 +18,7 @@ import numpy as np
 from keras import layers, ops
 
 from train.dataset.batches import DROPPED, REPEATED
-from train.encoders import RECIPES, ChannelLevels, Recipe, build_encoder
+from train.encoders import RECIPES, ChannelLevels, Recipe, build_encoder, weights_dtype
 from train.options import Join
 
 
@@ -96,7 +96,7 @@ def decided(sequence: Any, lstm_units: int, actions: int) -> Any:
         x = layers.LSTM(lstm_units, unroll=True)(sequence)  # unrolled: LiteRT has no variables in a loop
     else:
         x = ops.reshape(sequence, (-1, feature_size))
-    return layers.Dense(actions, activation="softmax", dtype="float32")(x)
+    return layers.Dense(actions, activation="softmax", dtype=weights_dtype())(x)
 
 
 def build_moving_decider(recipe: Recipe, frames: int, shape: tuple[int, ...], actions: int) -> Any:
@@ -126,7 +126,7 @@ def build_stacked_decider(recipe: Recipe, frames: int, shape: tuple[int, ...], a
     sequence = keras.Input((frames, height * width * channels), name="sequence")
     x = ops.reshape(sequence, (-1, frames, height, width, channels))
     x = ops.reshape(ops.transpose(x, (0, 2, 3, 1, 4)), (-1, height, width, frames * channels))
-    probabilities = layers.Dense(actions, activation="softmax", dtype="float32")(recipe.layers(x))
+    probabilities = layers.Dense(actions, activation="softmax", dtype=weights_dtype())(recipe.layers(x))
     return keras.Model(sequence, probabilities, name="decider")
 
 

@@ -1,5 +1,7 @@
 """The key holder's process on a virtual display: whatever happens to it or to its loop, no key stays down."""
 
+import faulthandler
+import fcntl
 import os
 import signal
 import subprocess
@@ -9,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, wait_for
+from conftest import PATIENCE_S, ROOT, wait_for
 from x11_person import KeyWindow, Person
 
 from agent.errors import TwoframeError
@@ -18,6 +20,7 @@ from games.window.display import VirtualDisplay
 
 KEYS = ("a", "d", "w", "shift")
 UP_WITHIN_S = 0.3
+REPEAT_S = 0.04  # from one repetition of a held key to the next, by Xvfb's own settings
 
 # What `play` does as far as the holder sees it: holds a, four times before it would expire.
 LOOP = """
@@ -61,22 +64,19 @@ def person(display: VirtualDisplay) -> Iterator[Person]:
         yield person
 
 
-def is_up_in_time(window: KeyWindow, key: str = "a") -> float:
-    """Wait until the key is up, and give the seconds it took."""
-    begun_s = time.perf_counter()
-    wait_for(lambda: not window.is_down(key), f"the release of {key}", 2)
-    return time.perf_counter() - begun_s
+def goes_up(window: KeyWindow, *, within_s: float = UP_WITHIN_S) -> None:
+    wait_for(lambda: not window.is_down("a"), "the release of a", within_s=within_s)
 
 
 def test_hold_reaches_the_game_and_close_lets_go(game: KeyWindow) -> None:
     with KeyHolder(["A", "w"], window_id=game.window_id) as holder:
-        holder.hold({"a"})
+        holder.hold({"a"}, 1.0)
         wait_for(lambda: game.is_down("a"), "the press")
-        holder.hold({"a", "w"})
+        holder.hold({"a", "w"}, 1.0)
         wait_for(lambda: game.is_down("w"), "the press")
         holder.release()
         wait_for(lambda: len(game.got()) == 4, "the release")
-        holder.hold({"w"})
+        holder.hold({"w"}, 1.0)
         wait_for(lambda: game.is_down("w"), "the press")
         holder.close()
         assert not game.is_down("w")
@@ -91,9 +91,9 @@ def test_keys_go_up_when_the_loop_falls_silent(game: KeyWindow) -> None:
     with KeyHolder(["a"], window_id=game.window_id) as holder:
         begun_s = time.perf_counter()
         holder.hold({"a"})
-        wait_for(lambda: game.is_down("a"), "the press")
-        is_up_in_time(game)
-        assert 0.19 < time.perf_counter() - begun_s < UP_WITHIN_S
+        wait_for(lambda: ("a", True) in game.got(), "the press")
+        goes_up(game)
+        assert time.perf_counter() - begun_s > 0.19
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def has_ended(process: int) -> bool:
 
 
 def hold_until_it_dies(holder: KeyHolder) -> None:
-    end_s = time.monotonic() + 5
+    end_s = time.monotonic() + PATIENCE_S
     while time.monotonic() < end_s:
         holder.hold({"a"})
 
@@ -135,20 +135,20 @@ def holder_of(loop: subprocess.Popen[str]) -> int:
 def test_keys_go_up_when_the_loop_gets(name: str, game: KeyWindow, loop: subprocess.Popen[str]) -> None:
     holder = holder_of(loop)
     os.killpg(loop.pid, getattr(signal, name))  # to the whole group, as Ctrl-C and Ctrl-Z do
-    assert is_up_in_time(game) < UP_WITHIN_S
+    goes_up(game)
     if name in ("SIGSTOP", "SIGTSTP"):
         os.killpg(loop.pid, signal.SIGCONT)
         wait_for(lambda: game.is_down("a"), "the press after fg")
         os.killpg(loop.pid, signal.SIGKILL)
-        is_up_in_time(game)
+        goes_up(game)
     wait_for(lambda: has_ended(holder), "the end of the holder")
 
 
 @pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"])
 def test_loop_lets_go_and_ends_when_the_holder_gets(name: str, game: KeyWindow, loop: subprocess.Popen[str]) -> None:
     os.kill(holder_of(loop), getattr(signal, name))
-    assert is_up_in_time(game) < UP_WITHIN_S
-    _, complaint = loop.communicate(timeout=5)
+    goes_up(game)
+    _, complaint = loop.communicate(timeout=PATIENCE_S)
     assert "KeyHolderDied: key holder: found it ended with status" in complaint
     assert not game.is_down("a")
 
@@ -167,13 +167,15 @@ def test_keys_are_released_by_the_time_the_death_of_the_holder_is_raised(game: K
 
 def test_holder_that_hangs_never_blocks_the_loop_and_close_lets_go(game: KeyWindow) -> None:
     with KeyHolder(["a"], window_id=game.window_id) as holder:
-        holder.hold({"a"})
+        holder.hold({"a"}, 1.0)
         wait_for(lambda: game.is_down("a"), "the press")
+        fcntl.fcntl(holder._stdin, fcntl.F_SETPIPE_SZ, 4096)
         os.kill(holder._process.pid, signal.SIGSTOP)
-        begun_s = time.perf_counter()
-        for _ in range(20_000):  # far more than the pipe takes
+        # A call that blocks never ends, and faulthandler ends the test.
+        faulthandler.dump_traceback_later(PATIENCE_S, exit=True)
+        for _ in range(1000):  # far more than the pipe takes
             holder.hold({"a"})
-        assert time.perf_counter() - begun_s < 5
+        faulthandler.cancel_dump_traceback_later()
     assert not game.is_down("a")
 
 
@@ -182,7 +184,7 @@ def test_malformed_word_ends_the_holder_with_its_reason(game: KeyWindow) -> None
         holder.hold({"a"})
         wait_for(lambda: game.is_down("a"), "the press")
         os.write(holder._stdin.fileno(), b"12 q\n")
-        assert is_up_in_time(game) < UP_WITHIN_S
+        goes_up(game)
         with pytest.raises(KeyHolderDied, match=r"found the word b'12 q', expected a time and some of a"):
             hold_until_it_dies(holder)
 
@@ -207,7 +209,7 @@ def test_stolen_focus_gets_no_press_and_at_most_one_release(game: KeyWindow, oth
                 if not stolen and time.perf_counter() >= stolen_at:
                     other.steal_focus()
                     stolen = True
-            wait_for(lambda: not game.is_down("a") and not game.is_down("d"), "the release", UP_WITHIN_S)
+            wait_for(lambda: not game.is_down("a") and not game.is_down("d"), "the release", within_s=UP_WITHIN_S)
             wait_for(lambda: holder.focus_refused, "word of it")
             got = other.got()
             assert [down for _, down in got].count(True) == 0
@@ -224,9 +226,9 @@ def test_key_that_repeats_goes_up_before_it_repeats_elsewhere_for_long(game: Key
             time.sleep(0.02)
         begun_s = time.perf_counter()
         other.steal_focus()
-        is_up_in_time(game)
-        assert time.perf_counter() - begun_s < 0.1
-        assert len([down for _, down in other.got() if down]) <= 1
+        goes_up(game, within_s=0.1)
+        repeats = int((time.perf_counter() - begun_s) / REPEAT_S)  # if the machine kept the holder waiting
+        assert len([down for _, down in other.got() if down]) <= 1 + repeats
 
 
 def test_closed_window_gets_its_keys_released(game: KeyWindow, other: KeyWindow) -> None:
@@ -235,7 +237,7 @@ def test_closed_window_gets_its_keys_released(game: KeyWindow, other: KeyWindow)
         holder.hold({"a"}, 1.0)
         wait_for(lambda: game.is_down("a"), "the press")
         other.close()
-        assert is_up_in_time(game) < UP_WITHIN_S
+        goes_up(game)
         wait_for(lambda: holder.focus_refused, "word of it")
 
 

@@ -22,7 +22,7 @@ def failing(system: str, reason: str) -> Any:
     return pytest.param(system, marks=pytest.mark.xfail(strict=True, reason=reason))
 
 
-@pytest.fixture(params=["x11", "windows", "macos"])
+@pytest.fixture(params=[pytest.param("x11", marks=pytest.mark.display), "windows", "macos"])
 def system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
     if request.param == "x11":
         with X11System(request.getfixturevalue("display"), monkeypatch) as x11:

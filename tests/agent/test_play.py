@@ -6,38 +6,39 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT, Start, wait_for, without_display
-from played import KEYS, ended, keys_down, trained_policy
+from conftest import PATIENCE_S, ROOT, Start, focused_title, wait_for, without_display
+from played import KEYS, all_go_up, assert_stays, ended, heard_keys, held_key, keys_down
 
 from agent.policy.step import Policy
 from games.window.display import VirtualDisplay
-
-
-@pytest.fixture(scope="session")
-def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return trained_policy(tmp_path_factory.getbasetemp() / "trained")
 
 
 def test_it_holds_a_key_while_it_plays_and_none_when_its_time_is_over(
     start: Start, counter: Path, display: VirtualDisplay, policy: Path, tmp_path: Path
 ) -> None:
     process = start("agent", policy, "--window", "Counter", "--duration-s", "2", "--report", tmp_path / "play.json")
-    wait_for(lambda: len(keys_down(display)) == 1, "a held key")
+    held_key(display)
     status, out, err = ended(process)
     assert (status, err) == (0, "")
     assert keys_down(display) == set()
     report = json.loads((tmp_path / "play.json").read_text())
-    assert report["decisions"] > 40
+    # 60 ticks in two seconds, but for those that a busy machine kept waiting; each is a decision, but for those that
+    # fill the buffer at the start and after each stall.
+    assert report["ticks"] <= 61
+    assert report["ticks"] >= 58 or report["late_ticks"] > 0
+    meta = Policy.load(policy, threads=1).meta
+    filling = (meta.frames_per_window - 1) * meta.apart
+    assert report["decisions"] >= report["ticks"] - filling * (1 + report["stalls"] + report["pauses"])
     assert sum(report["actions"].values()) == report["decisions"]
     assert f"{report['decisions']} decisions" in out
-    heard = [json.loads(line) for line in counter.read_text().splitlines() if "key" in line]
-    assert {line["key"] for line in heard} <= set(KEYS)
-    assert sum(line["down"] for line in heard) == sum(not line["down"] for line in heard) > 0
+    wait_for(lambda: heard_keys(counter)[-1:] and not heard_keys(counter)[-1][1], "the last release at the window")
+    heard = heard_keys(counter)
+    assert {key for key, _ in heard} <= set(KEYS)
+    assert sum(down for _, down in heard) == sum(not down for _, down in heard) > 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -45,10 +46,9 @@ def test_no_key_is_down_after_a_signal(
     number: signal.Signals, start: Start, counter: Path, display: VirtualDisplay, policy: Path
 ) -> None:
     process = start("agent", policy, "--window", "Counter")
-    wait_for(lambda: keys_down(display), "a held key")
+    held_key(display)
     process.send_signal(number)
-    time.sleep(0.3)
-    assert keys_down(display) == set()
+    all_go_up(display)
     status, _, err = ended(process)
     assert status == (-signal.SIGKILL if number == signal.SIGKILL else 0)
     assert err == ""
@@ -56,17 +56,16 @@ def test_no_key_is_down_after_a_signal(
 
 def test_a_stopped_player_holds_nothing(start: Start, counter: Path, display: VirtualDisplay, policy: Path) -> None:
     process = start("agent", policy, "--window", "Counter")
-    wait_for(lambda: keys_down(display), "a held key")
+    held_key(display)
     process.send_signal(signal.SIGSTOP)
-    time.sleep(0.3)
-    assert keys_down(display) == set()
+    all_go_up(display)
 
 
 def test_a_key_holder_that_hangs_is_ended_and_its_keys_are_up(
     start: Start, counter: Path, display: VirtualDisplay, policy: Path
 ) -> None:
     process = start("agent", policy, "--window", "Counter")
-    wait_for(lambda: keys_down(display), "a held key")
+    held_key(display)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     holder = next(int(child) for child in children if "key_holder" in Path(f"/proc/{child}/cmdline").read_text())
     os.kill(holder, signal.SIGSTOP)
@@ -84,7 +83,7 @@ def test_a_closed_window_ends_play_with_no_key_down(
     window = start("games.window.counter", tmp_path / "log", "--title", "Closing", "--size", "320x200")
     wait_for(lambda: (tmp_path / "log").exists(), "the window")
     process = start("agent", policy, "--window", "Closing")
-    wait_for(lambda: keys_down(display), "a held key")
+    held_key(display)
     window.kill()
     status, out, err = ended(process)
     assert (status, err) == (0, "")
@@ -96,15 +95,14 @@ def test_another_window_in_front_gets_no_keys(
     start: Start, counter: Path, display: VirtualDisplay, policy: Path, tmp_path: Path
 ) -> None:
     process = start("agent", policy, "--window", "Counter")
-    wait_for(lambda: keys_down(display), "a held key")
+    held_key(display)
     other = start("games.window.counter", tmp_path / "other.jsonl", "--title", "Other", "--size", "300x200")
-    wait_for(lambda: (tmp_path / "other.jsonl").exists(), "the other window")
-    time.sleep(0.5)
-    assert keys_down(display) == set()
+    wait_for(lambda: focused_title(display) == "Other", "the focus of the other window")
+    all_go_up(display)
+    assert_stays(display, set(), 0.5)
     other.terminate()
-    other.wait(5)
-    heard = [json.loads(line) for line in (tmp_path / "other.jsonl").read_text().splitlines() if "key" in line]
-    assert not any(line["down"] for line in heard)
+    other.wait(PATIENCE_S)
+    assert not any(down for _, down in heard_keys(tmp_path / "other.jsonl"))
     wait_for(lambda: keys_down(display), "a held key after the focus came back")
     process.send_signal(signal.SIGINT)
     assert ended(process)[0] == 0

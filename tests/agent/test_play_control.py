@@ -185,7 +185,7 @@ def test_a_key_that_the_person_lets_go_of_is_pressed_again_for_the_agent(
             person.press("a")
             person.release("a")
             assert not game.is_down("a")  # X does not count who holds a key
-            wait_for(lambda: held(down=True), "the agent's key again", timeout_s=1)
+            wait_for(lambda: held(down=True), "the agent's key again", within_s=1)
 
 
 def test_without_touch_and_in_shadow() -> None:

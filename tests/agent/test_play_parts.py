@@ -11,10 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pytest
 from ai_edge_litert.interpreter import Interpreter
-from conftest import ROOT, Start, wait_for
-from played import Held, ended, keys_down, trained_policy
+from conftest import PATIENCE_S, ROOT, Start, wait_for
+from played import Held, ended, held_key, keys_down
 
 from agent.frames import Box, Image
 from agent.live.focus_gate import FocusGate
@@ -32,11 +31,6 @@ from agent.screen.target import FixedRegion
 from games.window.display import VirtualDisplay
 
 MS = 1_000_000
-
-
-@pytest.fixture(scope="session")
-def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return trained_policy(tmp_path_factory.getbasetemp() / "trained")
 
 
 def test_agreement_counts_frames_actions_and_changes() -> None:
@@ -136,6 +130,11 @@ def test_where_no_frame_follows_another_it_says_why_nothing_is_pressed(policy: P
     loaded = Policy.load(policy, threads=1)
     held, switches, rollout, pacer = Held(), Switches(), Rollout(3), Pacer(loaded.meta.fps)
     said: list[str] = []
+
+    def say(text: str) -> None:
+        said.append(text)
+        switches.ended = text.startswith("warning: a frame and its decision take")
+
     screen = SlowScreen()
     loop = LiveLoop(
         FocusGate(FixedRegion(Box(0, 0, 64, 48)), screen, switches),  # type: ignore[arg-type]
@@ -145,12 +144,12 @@ def test_where_no_frame_follows_another_it_says_why_nothing_is_pressed(policy: P
         pacer,
         switches,
         rollout,
-        said.append,
+        say,
         lambda: None,
     )
-    loop.run(duration_s=3.0)
+    loop.run(duration_s=PATIENCE_S)
     assert rollout.decisions == 0
-    assert [text for text in said if text.startswith("warning: a frame and its decision take")]
+    assert switches.ended, said
     nothing, why, *_ = summary(rollout, pacer, loaded, shadow=False)
     assert nothing == "found no decision made"
     assert "not the 30 of this policy" in why
@@ -206,8 +205,7 @@ def test_the_preview_takes_no_focus_and_ends_with_play(
 ) -> None:
     process = start("agent", policy, "--window", "Counter", "--preview")
     wait_for(lambda: "twoframe preview" in titles(display), "the preview")
-    time.sleep(0.5)
-    wait_for(lambda: keys_down(display), "a held key")
+    held_key(display)
     listed = "import agent.screen.window as w; print(w.window_titles())"
     seen = subprocess.run(
         [sys.executable, "-c", listed], cwd=ROOT, env=display.env, capture_output=True, text=True, check=True

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from conftest import ROOT, wait_for
+from conftest import PATIENCE_S, ROOT, wait_for
 from x11_person import KeyWindow
 from x11_windows import handle_of
 from Xlib import Xatom
@@ -130,7 +130,7 @@ def test_no_other_x_server_is_spoken_to(desktop: VirtualDisplay) -> None:
                 env={**desktop.env, "PYTHONPATH": str(ROOT)},
                 capture_output=True,
                 text=True,
-                timeout=60,
+                timeout=PATIENCE_S,
                 check=False,
             )
         finally:

@@ -7,10 +7,11 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, NamedTuple
 
 import numpy as np
 import pytest
-from conftest import ROOT, Start, wait_for, without_display
+from conftest import PATIENCE_S, ROOT, Start, focused_title, wait_for, without_display
 from x11_windows import handle_of
 from Xlib import X
 from Xlib.ext import xtest
@@ -23,21 +24,51 @@ COLLECT = ("collect", "--countdown-s", "0", "--fps", "30", "--window", "Counter"
 CODES = {"a": 38, "w": 25, "d": 40, "s": 39, "f9": 75, "f10": 76}
 
 
-def tap(display: VirtualDisplay, *keys: str, held_s: float = 0.1) -> None:
+class Tapped(NamedTuple):
+    """A key went down or up between two moments on the clock of all processes."""
+
+    key: str
+    down: bool
+    after_ns: int
+    before_ns: int
+
+
+def tap(display: VirtualDisplay, *keys: str, held_s: float = 0.1) -> list[Tapped]:
+    tapped = []
     with display.connection() as connection:
         for key in keys:
             for kind in (X.KeyPress, X.KeyRelease):
+                begun_ns = time.perf_counter_ns()
                 xtest.fake_input(connection, kind, CODES[key])
                 connection.sync()
+                tapped.append(Tapped(key, kind == X.KeyPress, begun_ns, time.perf_counter_ns()))
                 time.sleep(held_s)
+    return tapped
 
 
 def frames_in(folder: Path) -> int:
     return len(np.load(folder / "frames.npy", mmap_mode="r")) if (folder / "frames.npy").exists() else 0
 
 
+def wait_for_frames(folder: Path, more: int) -> None:
+    """Until so many more are recorded, however slowly."""
+    least = frames_in(folder) + more
+    wait_for(lambda: frames_in(folder) >= least, f"{more} more frames")
+
+
+@pytest.fixture
+def said(tmp_path: Path) -> Iterator[IO[str]]:
+    """A file for what a program says."""
+    with (tmp_path / "said").open("w+") as file:
+        yield file
+
+
+def so_far(said: IO[str]) -> str:
+    return Path(said.name).read_text()
+
+
 def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=15)
+    out, err = process.communicate(timeout=PATIENCE_S)
     return process.returncode, out, err
 
 
@@ -46,7 +77,7 @@ def test_frames_times_and_keys_agree_with_what_the_window_knows(
 ) -> None:
     process = start(*COLLECT, tmp_path / "rec", "--duration-s", "4")
     wait_for(lambda: frames_in(tmp_path / "rec") > 10, "the first frames")
-    tap(display, "a", "d", "s", "w")
+    tapped = [event for event in tap(display, "a", "d", "s", "w") if event.key != "s"]
     status, out, err = ended(process)
     assert (status, err) == (0, "")
     assert "keys in it: a, d, w" in out
@@ -55,49 +86,60 @@ def test_frames_times_and_keys_agree_with_what_the_window_knows(
     recording = Recording.open(tmp_path / "rec")
     assert recording.problems == ()
     truth = [json.loads(line) for line in counter.read_text().splitlines()]
-    # The clock of both is CLOCK_MONOTONIC; the recording's zero is found from the first press that both know.
-    presses = [line for line in truth if line.get("key") in ("a", "d", "w")]
-    assert [(p["key"], p["down"]) for p in presses] == [
-        (recording.meta.keys[e["key"]], bool(e["down"])) for e in recording.key_events
-    ]
-    offsets_ms = (np.array([p["time_ns"] for p in presses]) - recording.key_events["time_ns"]) / 1e6
-    assert np.ptp(offsets_ms) < 40
+    heard = [line for line in truth if line.get("key") in ("a", "d", "w")]
+    keys = [(event.key, event.down) for event in tapped]
+    assert [(line["key"], line["down"]) for line in heard] == keys
+    assert [(recording.meta.keys[e["key"]], bool(e["down"])) for e in recording.key_events] == keys
 
     counters = read_counter(recording.frames)
-    clear = counters >= 0
-    assert clear.mean() > 0.9  # a grab between two draws of the window may see half of one
-    shown_ns = {line["shown"]: line["time_ns"] for line in truth if "shown" in line}
-    delays_ms = np.array([shown_ns[n] for n in counters[clear]]) / 1e6 - recording.captured_ns[clear] / 1e6
-    assert np.ptp(delays_ms - np.median(offsets_ms)) < 60
+    clear = np.flatnonzero(counters >= 0)
+    assert len(clear) > 0.9 * len(counters)  # a grab between two draws of the window may see half of one
     assert (np.diff(counters[clear]) >= 0).all()
+
+    # All share one clock, and the recording's zero lies somewhere on it. However long a busy machine kept a program
+    # waiting: a frame was grabbed between its time and that of the next, the picture in it was on the screen between
+    # the drawing of the one before and of the one behind, and no key was heard before it was pressed. One zero must
+    # satisfy them all.
+    shown_ns = {line["shown"]: line["time_ns"] for line in truth if "shown" in line}
+    captured_ns = recording.captured_ns
+    earliest_ns = [shown_ns[counters[t] - 1] - captured_ns[t + 1] for t in clear[:-1] if counters[t] - 1 in shown_ns]
+    earliest_ns += [event.after_ns - t for event, t in zip(tapped, recording.key_events["time_ns"], strict=True)]
+    latest_ns = [shown_ns[counters[t] + 1] - captured_ns[t] for t in clear if counters[t] + 1 in shown_ns]
+    zero_ns = max(earliest_ns)
+    assert zero_ns <= min(latest_ns)
+    # Nor was a key heard much later; the window tells how late this machine lets a program hear one.
+    late_ns = zero_ns + recording.key_events["time_ns"] - np.array([event.before_ns for event in tapped])
+    window_late_ns = np.array([line["time_ns"] for line in heard]) - np.array([event.before_ns for event in tapped])
+    assert late_ns.max() < 40_000_000 + window_late_ns.max()
 
 
 def test_what_is_typed_while_the_game_is_not_looked_at_is_not_recorded(
-    start: Start, counter: Path, display: VirtualDisplay, tmp_path: Path
+    start: Start, counter: Path, display: VirtualDisplay, tmp_path: Path, said: IO[str]
 ) -> None:
-    process = start(*COLLECT, tmp_path / "rec")
+    process = start(*COLLECT, tmp_path / "rec", said=said)
     wait_for(lambda: frames_in(tmp_path / "rec") > 10, "the first frames")
     other = start("games.window.counter", tmp_path / "other.jsonl", "--title", "Password", "--size", "300x200")
-    wait_for(lambda: (tmp_path / "other.jsonl").exists(), "the other window")
-    time.sleep(0.3)
+    wait_for(lambda: focused_title(display) == "Password", "the focus of the other window")
     tap(display, "a", "w", "d", "s", held_s=0.05)
+    wait_for(lambda: "recording pauses: the window is unfocused" in so_far(said), "the pause")
+    time.sleep(0.5)  # what is on its way gets to the disk
     before = frames_in(tmp_path / "rec")
     time.sleep(0.3)
     assert frames_in(tmp_path / "rec") <= before
     other.terminate()
-    other.wait(5)
-    wait_for(lambda: frames_in(tmp_path / "rec") > before + 5, "frames after the focus came back")
+    other.wait(PATIENCE_S)
+    wait_for_frames(tmp_path / "rec", 5)
     tap(display, "f9")
-    time.sleep(0.2)
+    wait_for(lambda: so_far(said).count("recording pauses") == 2, "the pause by hotkey")
     tap(display, "a", "w", held_s=0.05)
     tap(display, "f9")
-    time.sleep(0.2)
+    wait_for(lambda: so_far(said).count("recording again") == 2, "the end of the pause")
+    wait_for_frames(tmp_path / "rec", 5)
     tap(display, "d", held_s=0.05)
-    time.sleep(0.2)
+    wait_for_frames(tmp_path / "rec", 5)
     tap(display, "f10")
-    status, out, err = ended(process)
+    status, _, err = ended(process)
     assert (status, err) == (0, "")
-    assert "recording pauses: the window is unfocused" in out
     recording = Recording.open(tmp_path / "rec")
     assert [recording.meta.keys[e["key"]] for e in recording.key_events] == ["d", "d"]
     assert recording.gap_before()[1:].sum() >= 2
@@ -115,7 +157,7 @@ def test_of_what_is_typed_into_the_game_only_the_action_keys_are_kept(
                 xtest.fake_input(connection, kind, code)
                 connection.sync()
                 time.sleep(0.03)
-    time.sleep(0.2)
+    wait_for_frames(tmp_path / "rec", 5)
     process.send_signal(signal.SIGINT)
     status, out, err = ended(process)
     assert (status, err) == (0, "")
@@ -134,9 +176,9 @@ def test_of_what_is_typed_into_the_game_only_the_action_keys_are_kept(
 
 
 def test_the_picture_follows_a_window_that_is_moved_resized_and_minimized(
-    start: Start, counter: Path, display: VirtualDisplay, tmp_path: Path
+    start: Start, counter: Path, display: VirtualDisplay, tmp_path: Path, said: IO[str]
 ) -> None:
-    process = start(*COLLECT, tmp_path / "rec")
+    process = start(*COLLECT, tmp_path / "rec", said=said)
     wait_for(lambda: frames_in(tmp_path / "rec") > 10, "the first frames")
     with handle_of(display, "Counter") as window:
         for action in (
@@ -145,17 +187,15 @@ def test_the_picture_follows_a_window_that_is_moved_resized_and_minimized(
             window.minimize,
             window.activate,
         ):
-            before = frames_in(tmp_path / "rec")
             action()
             if action == window.minimize:
-                time.sleep(0.5)
+                wait_for(lambda: "recording pauses: the window is minimized" in so_far(said), "the pause")
             else:
-                wait_for(lambda least=before + 15: frames_in(tmp_path / "rec") > least, f"frames after {action}")
+                wait_for_frames(tmp_path / "rec", 15)
     process.send_signal(signal.SIGINT)
-    status, out, err = ended(process)
+    status, _, err = ended(process)
     assert (status, err) == (0, "")
-    assert "recording pauses: the window is minimized" in out
-    assert "recording again" in out
+    assert "recording again" in so_far(said)
     recording = Recording.open(tmp_path / "rec")
     counters = read_counter(recording.frames)
     assert (counters[-5:] >= 0).mean() > 0.5  # the counter is read from the whole of the picture, also at the end
@@ -165,10 +205,11 @@ def test_the_picture_follows_a_window_that_is_moved_resized_and_minimized(
 def test_a_part_of_the_screen_is_recorded_whatever_has_the_focus(
     start: Start, counter: Path, display: VirtualDisplay, tmp_path: Path
 ) -> None:
-    command = ("collect", tmp_path / "rec", "--region", "0,0,200,100", "--countdown-s", "0", "--duration-s", "2")
-    process = start(*command)
-    wait_for(lambda: frames_in(tmp_path / "rec") > 3, "the first frames")
+    process = start("collect", tmp_path / "rec", "--region", "0,0,200,100", "--countdown-s", "0")
+    wait_for(lambda: frames_in(tmp_path / "rec") > 20, "the first frames")
     tap(display, "a")
+    wait_for_frames(tmp_path / "rec", 5)
+    process.send_signal(signal.SIGINT)
     status, _, err = ended(process)
     assert (status, err) == (0, "")
     recording = Recording.open(tmp_path / "rec")
@@ -179,42 +220,27 @@ def test_a_part_of_the_screen_is_recorded_whatever_has_the_focus(
     assert "expected a place wholly on the screen" in err
 
 
+@pytest.mark.slow(9)
 def test_a_window_over_the_game_and_a_picture_that_stands_still_are_warned_of(
-    start: Start, display: VirtualDisplay, tmp_path: Path
+    start: Start, display: VirtualDisplay, tmp_path: Path, said: IO[str]
 ) -> None:
     still = start("games.window.counter", tmp_path / "log", "--title", "Still", "--size", "320x200", "--fps", "0.05")
-    wait_for(lambda: (tmp_path / "log").exists(), "the window")
-    time.sleep(0.5)
-    process = start("collect", tmp_path / "rec", "--window", "Still", "--countdown-s", "0")
+    wait_for(lambda: focused_title(display) == "Still", "the window")
+    process = start("collect", tmp_path / "rec", "--window", "Still", "--countdown-s", "0", said=said)
     wait_for(lambda: frames_in(tmp_path / "rec") > 3, "the first frames")
     tap(display, "a")
-    time.sleep(3.5)
+    wait_for(lambda: "the picture has been the same for 3 s while keys changed" in so_far(said), "the warning")
     start("games.window.counter", tmp_path / "log2", "--title", "On top", "--size", "100x80", "--fps", "0.05")
-    wait_for(lambda: (tmp_path / "log2").exists(), "the other window")
-    time.sleep(0.3)
+    wait_for(lambda: focused_title(display) == "On top", "the other window")
     with handle_of(display, "Still") as game, handle_of(display, "On top") as top:
         top.move(*game.corner)
         top.keep_above()
         game.activate()
-    time.sleep(3)
+    wait_for(lambda: "'On top' lies over the game" in so_far(said), "the other warning")
     process.send_signal(signal.SIGINT)
-    status, out, err = ended(process)
+    status, _, err = ended(process)
     assert (status, err) == (0, "")
-    assert "the picture has been the same for 3 s while keys changed" in out
-    assert "'On top' lies over the game" in out
     still.kill()
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real file system of 1 MB; only root can make one."""
-    place = tmp_path / "small"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a tmpfs is not allowed here")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
 
 
 def test_a_disk_that_fills_ends_it_with_one_line_and_all_frames_before_are_there(

@@ -134,6 +134,7 @@ def test_a_lander_that_falls_is_rescued_and_one_that_lands_is_left_alone() -> No
     assert landed["return"] > 200
 
 
+@pytest.mark.slow(4)
 def test_a_car_that_leaves_the_road_is_brought_back_and_handed_over_by_hotkey() -> None:
     game = GAMES["car5"]
     env = OncePerFrame(game.make(False, 400))
@@ -225,6 +226,7 @@ def test_without_a_ball_pongs_player_is_told_nothing_of_one() -> None:
     assert not told[:, 4:6].any()  # a ball that was not there before does not move
 
 
+@pytest.mark.slow(5)
 def test_what_the_player_of_pong_learns_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "player.npz"
     monkeypatch.setattr(pong_learn, "STAGES", pong_learn.STAGES[:1])
@@ -348,6 +350,7 @@ def test_the_delay_is_whole_frames_by_when_a_picture_was_grabbed(delay_ms: float
     assert sum(one != other for one, other in pairwise(waits)) <= 4  # not by chance: long stretches of each
 
 
+@pytest.mark.slow(3)
 def test_the_demonstrator_in_the_agents_place_plays_its_game_a_little_late() -> None:
     game = GAMES["lander"]
     itself, in_place, late = (

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Start, wait_for
+from conftest import PATIENCE_S, Start, wait_for
 
 from agent.keyboard.listener import KeyEvent, KeyListener
 from agent.recording.format import AGENT, PERSON
@@ -19,13 +19,15 @@ from train.dataset.dataset import open_dataset
 KEYS = ("a", "w", "d")
 
 
+@pytest.mark.training
+@pytest.mark.slow(65)
 def test_a_person_corrects_the_agent_and_the_rollout_holds_exactly_what_they_did(
     start: Start, display: VirtualDisplay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(os.environ, "SDL_VIDEODRIVER", "dummy")
     original = record(GAME, tmp_path / "original", 40.0, disturbed=True, size="48x36")
     weak = start("train", original, "--out", tmp_path / "policy", "--epochs", "2")
-    out, err = weak.communicate(timeout=120)
+    out, err = weak.communicate(timeout=PATIENCE_S)
     assert weak.returncode == 0, err
 
     monkeypatch.setenv("DISPLAY", display.name)
@@ -33,13 +35,13 @@ def test_a_person_corrects_the_agent_and_the_rollout_holds_exactly_what_they_did
     laps = tmp_path / "laps.json"
     with KeyListener(KEYS, heard.append):
         game = start("demo.game", "--laps-file", laps, "--laps", "2", "--max-frames", "450", "--driver", "corrector")
-        wait_for(lambda: GAME.title in titles(display), "the game's window", 30)
+        wait_for(lambda: GAME.title in titles(display), "the game's window")
         play = start("agent", tmp_path / "policy", "--window", GAME.title, "--record", tmp_path / "rollout")
-        wait_for(lambda: (tmp_path / "rollout" / "frames.npy").exists(), "the rollout", 30)
+        wait_for(lambda: (tmp_path / "rollout" / "frames.npy").exists(), "the rollout")
         press_return(display)
-        out, err = play.communicate(timeout=90)
+        out, err = play.communicate(timeout=PATIENCE_S)
     assert (play.returncode, err) == (0, "")
-    assert game.wait(10) == 0
+    assert game.wait(PATIENCE_S) == 0
     assert "you have the keys" in out
     assert "the agent has the keys again" in out
 
@@ -79,7 +81,7 @@ def test_a_person_corrects_the_agent_and_the_rollout_holds_exactly_what_they_did
     )
     assert dataset.is_correction.sum() == len(persons)
     again = start("train", original, tmp_path / "rollout", "--out", tmp_path / "next", "--epochs", "1")
-    out, err = again.communicate(timeout=120)
+    out, err = again.communicate(timeout=PATIENCE_S)
     assert again.returncode == 0, err
 
 

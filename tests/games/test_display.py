@@ -11,6 +11,8 @@ from conftest import ROOT, wait_for
 from agent.errors import TwoframeError
 from games.window.display import VirtualDisplay
 
+pytestmark = pytest.mark.display
+
 HOLDER = """
 import time
 from games.window.display import VirtualDisplay

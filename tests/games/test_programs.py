@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import wait_for
+from conftest import PATIENCE_S, wait_for
 
 from agent.errors import TwoframeError
 from games import programs
@@ -32,14 +32,14 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
 def test_a_program_gets_its_arguments_and_finds_us_and_what_we_find(write: Write, tmp_path: Path) -> None:
     write("import sys, games.programs\nprint(sys.argv[1:], sys.stdin.read())")
     with program("written", 1, tmp_path, log=tmp_path / "logs" / "x.log") as running:
-        running.wait(30)
+        running.wait(PATIENCE_S)
     assert running.said() == f"{['1', str(tmp_path)]} \n"
 
 
 def test_it_is_ended_in_order_at_the_exit(write: Write, tmp_path: Path) -> None:
     write(WAITING)
     with program("written", log=tmp_path / "x.log") as running:
-        running.wait_until(lambda: "here" in running.said(), "word", 30)
+        running.wait_until(lambda: "here" in running.said(), "word", PATIENCE_S)
         assert os.getpgid(running.process.pid) == os.getsid(running.process.pid) == running.process.pid
     assert running.process.returncode == -signal.SIGTERM
 
@@ -51,7 +51,7 @@ def test_those_that_do_not_end_are_ended_by_force(
     write(DEAF)
     both = [Program("written", log=tmp_path / name) for name in "ab"]
     for one in both:
-        one.wait_until(lambda one=one: "here" in one.said(), "word", 30)  # type: ignore[misc]
+        one.wait_until(lambda one=one: "here" in one.said(), "word", PATIENCE_S)  # type: ignore[misc]
     end(*(one.process for one in both))
     assert [one.process.returncode for one in both] == [-signal.SIGKILL] * 2
 
@@ -60,7 +60,7 @@ def test_a_failure_is_told_with_its_last_words_and_its_log(write: Write, tmp_pat
     write("import sys\nprint('before')\nsys.exit('no such thing')")
     with program("written", log=tmp_path / "x.log") as running:
         with pytest.raises(TwoframeError, match=r"written: found that it ended \(no such thing\).*x\.log"):
-            running.wait_until(lambda: False, "word", 30)
+            running.wait_until(lambda: False, "word", PATIENCE_S)
 
 
 def test_what_never_happens_is_told_in_time(write: Write, tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_run_passes_on_what_it_says_and_tells_a_failure(write: Write, capfd: pyt
 def test_run_ends_like_ctrl_c_what_has_reason_to_end(
     write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(programs, "ENDING_S", 0.5)
+    monkeypatch.setattr(programs, "ENDING_S", 2.0)
     there = tmp_path / "there"
     write(
         f"import pathlib, time\ntry:\n    pathlib.Path({str(there)!r}).touch()\n    time.sleep(60)\n"

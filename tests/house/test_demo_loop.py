@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, wait_for, without_display
+from conftest import PATIENCE_S, ROOT, wait_for, without_display
 
 
 @pytest.fixture
@@ -45,18 +45,19 @@ def programs_with(text: str) -> list[str]:
     return found
 
 
+@pytest.mark.display
 def test_ctrl_c_ends_all_its_programs(out: Path) -> None:
     process = demo("--quick", "--out", out)
-    wait_for(lambda: (out / "recording" / "frames.npy").exists(), "the recording", timeout_s=30)
+    wait_for(lambda: (out / "recording" / "frames.npy").exists(), "the recording")
     process.send_signal(signal.SIGINT)
-    _, complaint = process.communicate(timeout=30)
+    _, complaint = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
     assert complaint.endswith("interrupted\n")
 
 
 def test_on_a_real_screen_it_waits_for_enter(out: Path) -> None:
     process = demo("--quick", "--show", "--out", out)
-    said, complaint = process.communicate(input="", timeout=30)
+    said, complaint = process.communicate(input="", timeout=PATIENCE_S)
     assert process.returncode == 1
     assert "PRESSES KEYS" in said
     assert "expected a person at this terminal" in complaint

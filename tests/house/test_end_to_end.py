@@ -5,11 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from conftest import ROOT, without_display
 
 from demo.__main__ import new_folder
 
 
+@pytest.mark.display
+@pytest.mark.training
+@pytest.mark.slow(45)
 def test_the_demo_records_trains_plays_and_compares(tmp_path: Path) -> None:
     new_folder(tmp_path / "out")  # as an earlier demo left it
     (tmp_path / "out" / "table.json").write_text("old")

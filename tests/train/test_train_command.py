@@ -14,8 +14,11 @@ from agent.frames import RollingFrames
 from agent.policy.step import Policy
 from train.cli import main
 
-# Keras 3.15 converts its variables to numpy 2 arrays that way.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning")
+pytestmark = [
+    pytest.mark.training,
+    # Keras 3.15 converts its variables to numpy 2 arrays that way.
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning"),
+]
 # Neighbouring frames: the bar turns too often for a longer view back.
 QUICK = ["--max-minutes", "2", "--batch", "32", "--shift", "0", "--apart-ms", "0"]
 
@@ -38,6 +41,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return bar_recording(tmp_path_factory.mktemp("recordings") / "rec", 900)
 
 
+@pytest.mark.slow(22)
 def test_two_frames_show_what_one_cannot(recording: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     accuracies = {}
     for frames, epochs in ((1, 3), (2, 20)):
@@ -97,6 +101,7 @@ def scalars(folder: Path) -> dict[str, list[float]]:
     }
 
 
+@pytest.mark.slow(6)
 def test_a_mirror_strided_frames_and_recordings_to_judge_by(recording: Path, tmp_path: Path) -> None:
     out, judge = tmp_path / "policy", bar_recording(tmp_path / "judge", 200, seed=5)
     told = ["--validate", str(judge), "--mirror", "left=right", "--stride", "2", "--erase", "0.1"]

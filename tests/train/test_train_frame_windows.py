@@ -197,7 +197,7 @@ def test_window_never_spans_two_recordings_or_a_gap(tmp_path: Path) -> None:
     assert frame_windows_of(gapped, whole, 2).tolist() == [*range(1, 10), *range(11, 30), *range(32, 50)]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     t=st.integers(60, 1500),
     gaps=st.lists(st.integers(1, 59), max_size=5, unique=True),
@@ -230,7 +230,7 @@ def test_an_epoch_holds_every_window_once_with_its_own_frames(
         assert sorted(seen) == windows.tolist()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(t=st.integers(150, 4000), frames=st.integers(1, 4), seed=st.integers(0, 9))
 def test_the_split_keeps_a_guard_between_training_and_validation(t: int, frames: int, seed: int) -> None:
     dataset = synthetic([], t)

@@ -51,6 +51,8 @@ def weights(policy: Path) -> bytes:
         return archive.read("model.weights.h5")
 
 
+@pytest.mark.training
+@pytest.mark.slow(40)
 def test_an_interrupted_training_ends_as_an_uninterrupted_one(recording: Path, tmp_path: Path) -> None:
     whole, stopped, killed = tmp_path / "whole", tmp_path / "stopped", tmp_path / "killed"
     subprocess.run(command(recording, "--out", whole, *QUICK), check=True, capture_output=True)
@@ -85,6 +87,8 @@ def test_an_interrupted_training_ends_as_an_uninterrupted_one(recording: Path, t
         assert not (out / CHECKPOINT_FILE).exists()
 
 
+@pytest.mark.training
+@pytest.mark.slow(15)
 def test_a_disk_that_fills_while_keeping_leaves_the_last_checkpoint(recording: Path, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
@@ -118,6 +122,7 @@ def test_a_disk_that_fills_while_keeping_leaves_the_last_checkpoint(recording: P
         subprocess.run(["umount", str(disk)], check=True)
 
 
+@pytest.mark.training
 def test_resume_needs_an_unfinished_training_of_these_recordings(
     recording: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
