@@ -39,7 +39,6 @@ library() { # is this shared library installed?
 missing_packages() {
     command -v Xvfb >/dev/null || echo xvfb
     command -v openbox >/dev/null || echo openbox
-    command -v xset >/dev/null && command -v xrandr >/dev/null || echo x11-xserver-utils
     command -v setxkbmap >/dev/null && command -v xkbcomp >/dev/null || echo x11-xkb-utils
     command -v cc >/dev/null || echo gcc
     [ -e /usr/include/linux/input.h ] || echo linux-libc-dev
