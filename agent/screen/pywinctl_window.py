@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from agent.errors import TwoframeError
 from agent.frames import Box
 from agent.screen.target import View, overlap
 
@@ -18,7 +19,10 @@ class PyWinCtlDesktop:
         return [(int(window.getHandle()), str(window.title)) for window in self.windows()]
 
     def target(self, number: int) -> "PyWinCtlWindow":
-        return PyWinCtlWindow(self, next(w for w in self.windows() if int(w.getHandle()) == number))
+        for window in self.windows():
+            if int(window.getHandle()) == number:
+                return PyWinCtlWindow(self, window)
+        raise TwoframeError("window: found it closed, expected it open; start the game again")
 
     def close(self) -> None:
         pass
