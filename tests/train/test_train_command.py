@@ -19,7 +19,7 @@ pytestmark = [
     # Keras 3.15 converts its variables to numpy 2 arrays that way.
     pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning"),
 ]
-# Time enough for all epochs, however busy the machine; neighbouring frames, for the bar turns too often for a longer view back.
+# Time for all epochs, however busy the machine. Neighbouring frames: the bar turns too often for a longer view back.
 QUICK = ["--max-minutes", "60", "--batch", "32", "--shift", "0", "--apart-ms", "0"]
 
 
