@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO, Any, TypeVar
 
 import pytest
 from hypothesis import settings
@@ -29,6 +29,9 @@ DESKTOP = ("DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET", "XAUTHORITY")
 # wrong does a test wait for it.
 PATIENCE_S = 120.0
 NAP_S = 0.01
+# Files whose tests one process runs, one after the other: of the first the ports that it found free, and the second
+# looks whether anything was written.
+TOGETHER = ("tests/train/test_train_workers.py", "tests/experiments/test_search.py")
 MARKED_BY = {"display": {"display", "desktop"}, "training": {"policy", "sound", "searched"}}
 
 # What a test starts gets Ctrl-C as from a terminal: a shell's background job (`make test &`) would have it ignored.
@@ -52,6 +55,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if fixtures.intersection(used):
                 item.add_marker(mark)
     items.sort(key=seconds_of, reverse=True)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Each test goes to the process that is free, in the order above."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        # Not xdist's own groups: what its version 3.8 does for them is lost on pytest 9.2.
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return file if file in TOGETHER else nodeid
+
+    return Scheduling(config, log)
 
 
 def seconds_of(item: pytest.Item) -> float:

@@ -81,6 +81,7 @@ def change_settings(folder: Path, change: Callable[[dict[str, Any]], None]) -> N
     (folder / SETTINGS_FILE).write_text(json.dumps(settings))
 
 
+@pytest.mark.slow(8)
 def test_sound_policy_on_a_sound_machine(counter: Path, policy: Path, display: VirtualDisplay) -> None:
     change_settings(policy, lambda settings: settings.update(fps=0.1))  # which a busy machine holds too
     found = findings(policy)

@@ -17,6 +17,7 @@ from agent.policy.step import Policy
 from games.window.display import VirtualDisplay
 
 
+@pytest.mark.slow(14)
 def test_it_holds_a_key_while_it_plays_and_none_when_its_time_is_over(
     start: Start, counter: Path, display: VirtualDisplay, policy: Path, tmp_path: Path
 ) -> None:

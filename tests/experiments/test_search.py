@@ -29,9 +29,6 @@ from experiments.search_runs import Conditions, Programs, Runs, Variant
 from games.catalogue import GAMES
 from games.programs import last_said
 
-# What one of them looks at, another must not be writing.
-pytestmark = pytest.mark.xdist_group("search")
-
 CONDITIONS = Conditions((1,), delay_ms=15.0, max_frames=100, disturb=12.0, disturbed=False, reaction_ms=0.0)
 MINUTES = 1 / 3
 

@@ -15,9 +15,6 @@ from training import bar_recording
 from agent.errors import UsageError
 from train.fitting.cluster import Cluster, cluster
 
-# One after the other, for the sake of the ports that were found free and of what the first two share.
-pytestmark = pytest.mark.xdist_group("workers")
-
 WORKER = ROOT / "tests" / "training_worker.py"
 STEPS = 20  # of that training
 EXACT = 1e-9
