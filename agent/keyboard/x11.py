@@ -146,6 +146,15 @@ def is_emitted(display: Any, device: int) -> bool:
 
 def physical_keyboards(display: Any) -> list[int]:
     """The XInput devices that are keyboards in use, other than XTEST's."""
+    return _keyboards(display, emitted=False)
+
+
+def emitting_keyboards(display: Any) -> list[int]:
+    """The XInput devices that programs press keys on: XTEST's."""
+    return _keyboards(display, emitted=True)
+
+
+def _keyboards(display: Any, *, emitted: bool) -> list[int]:
     reply = _QueryDevices(
         display=display.display,
         opcode=display.display.get_extension_major(xinput.extname),
@@ -160,7 +169,7 @@ def physical_keyboards(display: Any) -> list[int]:
             rest = rest[4 * struct.unpack_from("=HH", rest)[1] :]
         if use == xinput.SlaveKeyboard:
             with suppress(XError):  # unplugged since the list was made
-                if not is_emitted(display, device):
+                if is_emitted(display, device) == emitted:
                     found.append(device)
     return found
 

@@ -6,7 +6,7 @@ from Xlib import X
 from Xlib.error import XError
 from Xlib.ext import xinput
 
-from agent.keyboard.x11 import keycodes, keycodes_down, open_keyboard, physical_keyboards
+from agent.keyboard.x11 import emitting_keyboards, keycodes, keycodes_down, open_keyboard, physical_keyboards
 from agent.x11 import Focus, close_display, x_errors
 
 
@@ -25,7 +25,8 @@ class X11Emitter:
                 display.screen().root.xinput_select_events([(xinput.AllDevices, xinput.HierarchyChangedMask)])
                 self._focus = Focus(display)
                 self._keyboards = physical_keyboards(display)
-                self._left_down: set[int] = set()
+                # Also what an emitter before this one left to a person who held it too.
+                self._left_down = keycodes_down(display, emitting_keyboards(display))
                 self._sync()
         except BaseException:
             close_display(display)

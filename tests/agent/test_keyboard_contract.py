@@ -294,6 +294,19 @@ def test_emitter_presses_all_keys_or_none(system: System, agent: Emitter) -> Non
     assert system.is_down("d")
 
 
+def test_emitter_presses_what_one_before_it_left_to_a_person(system: System) -> None:
+    with closing(open_emitter(["shift"])) as before:
+        before.press(["shift"])
+        system.press("shift")
+        before.release(["shift"])
+    system.release("shift")
+    with closing(open_emitter(["shift"])) as emitter:
+        emitter.press(["shift"])
+        assert system.is_down("shift")
+        emitter.release(["shift"])
+        assert not system.is_down("shift")
+
+
 def test_emitter_releases_the_keys_it_is_told_and_no_others(system: System, agent: Emitter) -> None:
     agent.press(["a", "d", "w"])
     agent.release(["d", "a"])
