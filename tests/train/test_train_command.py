@@ -44,7 +44,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow(22)
 def test_two_frames_show_what_one_cannot(recording: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     accuracies = {}
-    for frames, epochs in ((1, 3), (2, 12)):
+    for frames, epochs in ((1, 3), (2, 8)):
         out = tmp_path / f"policy{frames}"
         assert main([str(recording), "--out", str(out), "--frames", str(frames), "--epochs", str(epochs), *QUICK]) == 0
         accuracies[frames] = accuracy_at_play(Policy.load(out, threads=1))
