@@ -42,6 +42,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
 
+# Networks this small gain nothing from threads, and several tests train at once. Who asks for more gets them.
+for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+    os.environ.setdefault(name, "1")
+
 # Whatever a test forgets to say, it never reaches the desktop of whoever runs it.
 for name in DESKTOP:
     os.environ.pop(name, None)

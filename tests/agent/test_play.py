@@ -6,12 +6,14 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import PATIENCE_S, ROOT, Start, focused_title, wait_for, without_display
 from played import KEYS, all_go_up, assert_stays, ended, heard_keys, held_key, keys_down
+from Xlib import X
 
 from agent.policy.step import Policy
 from games.window.display import VirtualDisplay
@@ -92,6 +94,18 @@ def test_a_closed_window_ends_play_with_no_key_down(
     assert keys_down(display) == set()
 
 
+@pytest.fixture
+def no_repeats(display: VirtualDisplay) -> Iterator[None]:
+    """The X server repeats no held key: a repetition may reach the window that has just got the focus."""
+    with display.connection() as connection:
+        connection.change_keyboard_control(auto_repeat_mode=X.AutoRepeatModeOff)
+        connection.sync()
+        yield
+        connection.change_keyboard_control(auto_repeat_mode=X.AutoRepeatModeDefault)
+        connection.sync()
+
+
+@pytest.mark.usefixtures("no_repeats")
 def test_another_window_in_front_gets_no_keys(
     start: Start, counter: Path, display: VirtualDisplay, policy: Path, tmp_path: Path
 ) -> None:

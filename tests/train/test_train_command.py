@@ -46,7 +46,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow(22)
 def test_two_frames_show_what_one_cannot(recording: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     accuracies = {}
-    for frames, epochs in ((1, 3), (2, 12)):
+    for frames, epochs in ((1, 3), (2, 8)):
         out = tmp_path / f"policy{frames}"
         assert main([str(recording), "--out", str(out), "--frames", str(frames), "--epochs", str(epochs), *QUICK]) == 0
         accuracies[frames] = accuracy_at_play(Policy.load(out, threads=1))
@@ -122,11 +122,14 @@ def test_a_mirror_strided_frames_and_recordings_to_judge_by(recording: Path, tmp
 def test_bfloat16_trains_and_what_it_learned_is_exported_as_float32(recording: Path, tmp_path: Path) -> None:
     out = tmp_path / "policy"
     told = ["--precision", "bfloat16", "--weights", "float32", "--epochs", "1", *QUICK]
-    # With a cap on oneDNN alone, TensorFlow would go by the processor and ask oneDNN for bfloat16 that it then lacks.
-    environment = {name: value for name, value in os.environ.items() if name != "ONEDNN_MAX_CPU_ISA"}
+    environment = dict(os.environ)
+    if "ONEDNN_MAX_CPU_ISA" in environment:
+        # TensorFlow asks the processor for bfloat16 and oneDNN this variable; where the two disagree it aborts. No
+        # processor is like that: there oneDNN is left out.
+        environment["TF_ENABLE_ONEDNN_OPTS"] = "0"
     command = [sys.executable, "-m", "train", recording, "--out", out, *told]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == 0, done.stderr
     litert = json.loads((out / "policy.json").read_text())["metrics"]["litert"]
     assert litert["largest_difference"] < 0.05
 

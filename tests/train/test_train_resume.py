@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import ROOT
 from training import bar_recording
 
 from agent.errors import TwoframeError
@@ -32,18 +32,16 @@ def command(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "train", *map(str, arguments)]
 
 
-def interrupted(how: int, *arguments: object) -> tuple[int, str]:
-    """`train`, sent the signal `how` in its second epoch: its exit status and what it printed."""
-    with subprocess.Popen(
-        command(*arguments), stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
-    ) as process:
-        assert process.stdout is not None
-        said = ""
-        for line in process.stdout:
-            said += line
-            if line.startswith("epoch   1"):
-                process.send_signal(how)
-    return process.returncode, said
+def eventful(event: str, value: object, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """`train`, to which this happens in its second epoch."""
+    script = ROOT / "tests" / "eventful_training.py"
+    return subprocess.run(
+        [sys.executable, *map(str, (script, event, value, *arguments))],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
 
 
 def weights(policy: Path) -> bytes:
@@ -57,12 +55,11 @@ def test_an_interrupted_training_ends_as_an_uninterrupted_one(recording: Path, t
     whole, stopped, killed = tmp_path / "whole", tmp_path / "stopped", tmp_path / "killed"
     subprocess.run(command(recording, "--out", whole, *QUICK), check=True, capture_output=True)
 
-    status, said = interrupted(signal.SIGINT, recording, "--out", stopped, *QUICK)
-    assert status == 130
-    assert f"go on with: train --out {stopped} --resume" in said
+    interrupted = eventful("signal", int(signal.SIGINT), recording, "--out", stopped, *QUICK)
+    assert interrupted.returncode == 130
+    assert f"go on with: train --out {stopped} --resume" in interrupted.stdout
     assert (stopped / "policy.tflite").exists()
-    status, _ = interrupted(signal.SIGKILL, recording, "--out", killed, *QUICK)
-    assert status == -signal.SIGKILL
+    assert eventful("signal", int(signal.SIGKILL), recording, "--out", killed, *QUICK).returncode == -signal.SIGKILL
     assert (killed / CHECKPOINT_FILE).exists()
 
     again = subprocess.run(command(recording, "--out", stopped, *QUICK), capture_output=True, text=True)
@@ -97,23 +94,11 @@ def test_a_disk_that_fills_while_keeping_leaves_the_last_checkpoint(recording: P
         pytest.skip("mounting a tmpfs is not allowed here")
     try:
         out = disk / "policy"
-        with subprocess.Popen(
-            command(recording, "--out", out, *QUICK),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        ) as process:
-            assert process.stdout is not None
-            for line in process.stdout:
-                if line.startswith("epoch   1"):
-                    (disk / "full").write_bytes(bytes(shutil.disk_usage(disk).free - 1_000_000))
-            assert process.stderr is not None
-            error = process.stderr.read()
-        assert process.returncode == 1
-        assert error.startswith("error: ")
-        assert error.count("\n") == 1
-        assert "found the disk full, expected room for a checkpoint; the last checkpoint stays" in error
+        filled = eventful("fill", disk, recording, "--out", out, *QUICK)
+        assert filled.returncode == 1
+        assert filled.stderr.startswith("error: ")
+        assert filled.stderr.count("\n") == 1
+        assert "found the disk full, expected room for a checkpoint; the last checkpoint stays" in filled.stderr
         assert len(read_checkpoint(out).history.epochs) == 1
         (disk / "full").unlink()
         resumed = subprocess.run(command("--out", out, "--resume"), capture_output=True, text=True)
