@@ -5,13 +5,22 @@ Only the server that DISPLAY names is ever spoken to.
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 from Xlib import X
 from Xlib.display import Display
-from Xlib.error import BadDrawable, BadWindow, ConnectionClosedError, DisplayError, XError
+from Xlib.error import (
+    BadAccess,
+    BadDrawable,
+    BadWindow,
+    CatchError,
+    ConnectionClosedError,
+    DisplayError,
+    XError,
+)
+from Xlib.protocol import request
 
 from agent.errors import TwoframeError
 
@@ -58,24 +67,91 @@ def x_errors(what: str) -> Iterator[None]:
         ) from error
 
 
-class Focus:
-    """Which window gets the keys, asked of the server each time over `display`. Lets the errors of Xlib through."""
+Keys = Literal["here", "grabbed", "elsewhere"]
 
-    def __init__(self, display: Any) -> None:
+
+class Focus:
+    """Which window gets the keys, asked of the server each time over `display`. Lets the errors of Xlib through.
+
+    A window has the focus and yet gets no key while another program grabs the keyboard: a menu, a locked screen, the
+    window manager while a hot key of its own is down. Whoever has the focus is told so by events, for which this
+    listens; the events on `display` that are not its own go to `other`. A grab from before it listened is found by
+    trying to grab.
+    """
+
+    def __init__(self, display: Any, other: Callable[[Any], None] = lambda event: None) -> None:
         self._display = display
+        self._other = other
         self._root = display.screen().root
         self._active = display.intern_atom("_NET_ACTIVE_WINDOW")
+        self._listening_to: dict[str, int] = {}  # windows: the one asked about, the one with the focus
+        self._grabbed: bool | None = None  # None: not known yet
 
     def is_on(self, window_id: int) -> bool:
         """Whether this window or one inside it gets the keys."""
+        return self.keys_go(window_id) == "here"
+
+    def keys_go(self, window_id: int) -> Keys:
+        """Whether this window or one inside it gets the keys, or would if no other program had grabbed them."""
+        self._listen("window", window_id)
         focus = None
+        inside = False
         for window in self._path():
-            if window == window_id:
-                return True
             focus = focus or window
+            if inside := window == window_id:
+                break
         # Some toolkits give the focus to a hidden window of theirs beside the visible one.
         mask = ~self._display.display.info.resource_id_mask
-        return focus is not None and focus & mask == window_id & mask and self._active_window() == window_id
+        if not inside and (focus is None or focus & mask != window_id & mask or self._active_window() != window_id):
+            self.take_events()
+            return "elsewhere"
+        assert focus is not None
+        self._listen("focus", focus)
+        self.take_events()
+        if self._grabbed is None:
+            self._try_to_grab(focus)
+        return "grabbed" if self._grabbed is not False else "here"
+
+    def take_events(self) -> None:
+        """Take what has come on the display."""
+        while self._display.pending_events():
+            event = self._display.next_event()
+            if event.type in (X.FocusIn, X.FocusOut):
+                self._follow(event)
+            else:
+                self._other(event)
+
+    def _listen(self, role: str, window_id: int) -> None:
+        if self._listening_to.get(role) != window_id:
+            if role == "window":
+                self._grabbed = None
+            self._listening_to[role] = window_id
+            window = self._display.create_resource_object("window", window_id)
+            window.change_attributes(event_mask=X.FocusChangeMask, onerror=CatchError(BadWindow, BadAccess))
+
+    def _follow(self, event: Any) -> None:
+        """What an event says of a grab. A grab moves the focus, for those who are told, to the window it is for."""
+        if event.mode == X.NotifyGrab:
+            to_the_window = event.type == X.FocusIn and event.detail != X.NotifyPointer
+            within_it = event.type == X.FocusOut and event.detail == X.NotifyInferior
+            self._grabbed = not (to_the_window or within_it)
+        else:
+            self._grabbed = event.mode == X.NotifyWhileGrabbed
+
+    def _try_to_grab(self, focus: int) -> None:
+        """Find a grab that is older than our listening. For an instant the keyboard is ours, if it was nobody's."""
+        tried = request.GrabKeyboard(
+            display=self._display.display,
+            defer=True,
+            owner_events=True,
+            grab_window=focus,
+            time=X.CurrentTime,
+            pointer_mode=X.GrabModeAsync,
+            keyboard_mode=X.GrabModeAsync,
+        )
+        self._display.ungrab_keyboard(X.CurrentTime)  # both leave together: nobody else comes in between
+        tried.reply()
+        self._grabbed = None if tried.status == X.GrabFrozen else tried.status == X.AlreadyGrabbed
 
     def window(self) -> int | None:
         """The window that has the focus, as the window manager says or else below the root; None for none."""

@@ -9,7 +9,7 @@ import numpy as np
 from agent.frames import Box, FrameSpec, Image, prepare
 from agent.keyboard.listener import KeyListener
 from agent.live.devices import Devices
-from agent.live.focus_gate import Shut
+from agent.live.focus_gate import Look
 from agent.pacing import Pacer
 from agent.recording.confirmed import ConfirmedJournal
 from agent.recording.format import AGENT, PERSON
@@ -30,7 +30,6 @@ class Progress:
 
 
 STILL_NS = 3_000_000_000
-COVER_NS = 2_000_000_000
 
 
 class Stillness:
@@ -87,8 +86,7 @@ class Recorder:
         self._listener = listener
         self._disturbance = disturbance
         self._stillness = Stillness()
-        self._cover: str | None = None
-        self._next_cover_ns = 0
+        self._warned_of: str | None = None
         self._progress = progress
         self._say = say
 
@@ -106,7 +104,7 @@ class Recorder:
             if look.shut == "closed":
                 self._say("the window was closed: the recording ends here")
                 break
-            self._tell_whether_it_records(look.shut)
+            self._tell_whether_it_records(look)
             if look.shut:
                 last_ns = now_ns
                 self._note_keys(confirmed.discard(now_ns))
@@ -119,7 +117,6 @@ class Recorder:
             if self._disturbance:
                 self._disturbance.act(now_ns, self._key_log.held)
             self._grab(look.box, confirmed)
-            self._watch_for_covers(now_ns)
             progress.recorded_s = spent_ns / 1e9
             progress.ticks, progress.late = self._pacer.ticks, self._pacer.late
             if self._listener.error:
@@ -128,22 +125,16 @@ class Recorder:
         if gate.look().shut is None:
             confirmed.confirm(now_ns)
 
-    def _watch_for_covers(self, now_ns: int) -> None:
-        """Every few seconds, for it takes its time: warn of a window that lies over the focused game."""
-        if now_ns < self._next_cover_ns:
-            return
-        self._next_cover_ns = now_ns + COVER_NS
-        cover = self._devices.target.covering()
-        if cover is not None and cover != self._cover:
-            self._say(f"warning: the window {cover!r} lies over the game and gets recorded; move it away")
-        self._cover = cover
-
-    def _tell_whether_it_records(self, shut: Shut | None) -> None:
-        paused_for, self._progress.paused_for = self._progress.paused_for, shut
-        if shut and shut != paused_for:
-            self._say("recording pauses" if shut == "paused" else f"recording pauses: the window is {shut}")
-        elif paused_for and not shut:
+    def _tell_whether_it_records(self, look: Look) -> None:
+        paused_for, self._progress.paused_for = self._progress.paused_for, look.shut
+        if look.shut and look.shut != paused_for:
+            self._say("recording pauses" if look.shut == "paused" else f"recording pauses: {look.reason}")
+        elif paused_for and not look.shut:
             self._say("recording again")
+        if not look.shut and look.cover != self._warned_of:
+            self._warned_of = look.cover
+            if look.cover is not None:
+                self._say(f"warning: the window {look.cover!r} lies over the game and gets recorded; move it away")
 
     def _note_keys(self, changed: bool) -> None:
         if changed:

@@ -51,6 +51,7 @@ class KeyWindow:
         self._window.set_wm_name(title)
         self._show()
         self.window_id: int = self._window.id
+        self.connection = self._display
         self._keys: list[tuple[str, bool]] = []
         self._open = True
 

@@ -184,8 +184,18 @@ def _keyboard() -> Finding:
     return Finding(
         "keyboard",
         ok=latency_ms < SLOW_LOOP_BACK_MS,
-        found=f"key pressed by the key holder and heard again in {latency_ms:.1f} ms (worst {max(latencies_ms):.1f})",
+        found=f"key pressed by the key holder and heard again in {latency_ms:.1f} ms (worst {max(latencies_ms):.1f})"
+        f"{_keyboard_limit()}",
         remedy="close programs that hook the keyboard or take the cores",
+    )
+
+
+def _keyboard_limit() -> str:
+    if sys.platform != "linux":
+        return ""
+    return (
+        "; a game that answers your keys and not these reads the keyboard below X (evdev): "
+        "choose another input driver in its settings"
     )
 
 

@@ -1,6 +1,7 @@
 """Pressing keys on X11: XTEST by key code, as a keyboard would, and asking who has the focus."""
 
 from collections.abc import Collection
+from typing import Any
 
 from Xlib import X
 from Xlib.error import XError
@@ -23,8 +24,8 @@ class X11Emitter:
                 self._errors: list[XError] = []
                 display.set_error_handler(lambda error, _request: self._errors.append(error))
                 display.screen().root.xinput_select_events([(xinput.AllDevices, xinput.HierarchyChangedMask)])
-                self._focus = Focus(display)
-                self._keyboards = physical_keyboards(display)
+                self._focus = Focus(display, self._other_event)
+                self._keyboards: list[int] | None = None
                 # Also what an emitter before this one left to a person who held it too.
                 self._left_down = keycodes_down(display, emitting_keyboards(display))
                 self._sync()
@@ -84,12 +85,14 @@ class X11Emitter:
             self._display.xtest_fake_input(X.KeyPress, code)
 
     def _held_by_a_person(self) -> set[int]:
-        if self._display.pending_events():
-            # Keyboards came or went, or (of no interest, but they gather) keymaps changed.
-            while self._display.pending_events():
-                self._display.next_event()
+        self._focus.take_events()
+        if self._keyboards is None:
             self._keyboards = physical_keyboards(self._display)
         return keycodes_down(self._display, self._keyboards)
+
+    def _other_event(self, event: Any) -> None:
+        """Keyboards came or went, or (of no interest) keymaps changed."""
+        self._keyboards = None
 
     def _sync(self) -> None:
         """Wait until the server has done all that was asked; raise what it refused."""

@@ -8,23 +8,38 @@ from agent.live.hotkeys import Switches
 from agent.screen.grab import Screen
 from agent.screen.target import Target
 
-Shut = Literal["closed", "paused", "unfocused", "minimized", "off screen"]
+Shut = Literal["closed", "paused", "unfocused", "grabbed", "minimized", "off screen", "covered"]
+
+HIDDEN_SHARE = 0.1  # of the picture, from which on it is no longer the game's
 
 REASONS: dict[Shut, str] = {
     "closed": "the window was closed",
     "paused": "paused by hotkey",
     "unfocused": "the window is unfocused",
+    "grabbed": "another program has grabbed the keyboard (a menu, a locked screen)",
     "minimized": "the window is minimized",
     "off screen": "the window is partly off the screen",
+    "covered": "another window lies over the game",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """`shut` is None where the game may be recorded and played now, else why not. `box` is where its pixels are."""
+    """`shut` is None where the game may be recorded and played now, else why not. `box` is where its pixels are.
+
+    `cover` is the title of a window that lies over a part of the game, however small.
+    """
 
     shut: Shut | None
     box: Box
+    cover: str | None = None
+
+    @property
+    def reason(self) -> str | None:
+        """Why it is shut, for people."""
+        if self.shut is None:
+            return None
+        return f"{REASONS[self.shut]}{f': {self.cover!r}' if self.shut == 'covered' else ''}"
 
 
 class FocusGate:
@@ -45,4 +60,8 @@ class FocusGate:
             return Look("paused", view.box)
         if view.state != "focused":
             return Look(view.state, view.box)
-        return Look(None if self._screen.holds(view.box) else "off screen", view.box)
+        if not self._screen.holds(view.box):
+            return Look("off screen", view.box)
+        if view.cover is None:
+            return Look(None, view.box)
+        return Look("covered" if view.cover.share >= HIDDEN_SHARE else None, view.box, view.cover.title)

@@ -9,7 +9,7 @@ import numpy as np
 
 from agent.arrays import Floats
 from agent.frames import Box, Image, RollingFrames, prepare
-from agent.live.focus_gate import REASONS, FocusGate
+from agent.live.focus_gate import REASONS, FocusGate, Look
 from agent.live.hotkeys import Switches
 from agent.pacing import Pacer
 from agent.play.control import Control
@@ -83,7 +83,7 @@ class LiveLoop:
                     self._say("the window was closed: play ends here")
                     break
                 if look.shut:
-                    self._pause(REASONS[look.shut], looked_ns)
+                    self._pause(look, looked_ns)
                 else:
                     self._tick(look.box, looked_ns)
                 self._check()
@@ -167,13 +167,14 @@ class LiveLoop:
         """Between ticks of a slow rate: what is held has not expired yet."""
         self._control.hold(self._held)
 
-    def _pause(self, reason: str, looked_ns: int) -> None:
+    def _pause(self, look: Look, looked_ns: int) -> None:
         self._held = _NOTHING
         self._control.release()
         if self._recording:
             self._recording.discard(looked_ns)
-        if self._rollout.pause(reason):
-            self._say(f"no key is held: {reason}")
+        assert look.shut is not None
+        if self._rollout.pause(REASONS[look.shut]):
+            self._say(f"no key is held: {look.reason}")
         self._forget()
 
     def _forget(self) -> None:

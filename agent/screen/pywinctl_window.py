@@ -1,10 +1,13 @@
 """Windows on Windows and macOS, through PyWinCtl. Written after its documentation, not yet tried."""
 
+import time
 from typing import Any
 
 from agent.errors import TwoframeError
 from agent.frames import Box
-from agent.screen.target import View, overlap
+from agent.screen.target import Cover, View, overlap, share_of
+
+COVER_S = 2.0  # between two questions after what lies over the game: each takes milliseconds
 
 
 class PyWinCtlDesktop:
@@ -42,6 +45,8 @@ class PyWinCtlWindow:
         self.title: str | None = str(window.title)
         self.window_id: int | None = int(window.getHandle())
         self._box = self._place()
+        self._cover: Cover | None = None
+        self._next_cover_s = 0.0
 
     def look(self) -> View:
         window = self._window
@@ -50,16 +55,22 @@ class PyWinCtlWindow:
         if window.isMinimized:
             return View("minimized", self._box)
         self._box = self._place()
-        return View("focused" if window.isActive else "unfocused", self._box)
+        if not window.isActive:
+            return View("unfocused", self._box)
+        if (now_s := time.monotonic()) >= self._next_cover_s:
+            self._next_cover_s = now_s + COVER_S
+            self._cover = self._covered()
+        return View("focused", self._box, self._cover)
 
-    def covering(self) -> str | None:
+    def _covered(self) -> Cover | None:
+        above = []
         for window in self._desktop.windows():
             if int(window.getHandle()) == self.window_id:
                 break
             box = Box(window.box.left, window.box.top, window.box.width, window.box.height)
             if overlap(box, self._box) and not window.isMinimized:
-                return str(window.title)
-        return None
+                above.append((str(window.title), box))
+        return Cover(above[0][0], share_of(self._box, [box for _, box in above])) if above else None
 
     def close(self) -> None:
         pass

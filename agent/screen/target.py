@@ -1,19 +1,36 @@
 """Where the game is: a window of it, or a fixed region in its place; and what every system's desktop must tell."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+import numpy as np
+
 from agent.frames import Box
 
-State = Literal["focused", "unfocused", "minimized", "closed"]
+State = Literal["focused", "grabbed", "unfocused", "minimized", "closed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """What lies over the game: the title of the topmost window that does, and the share of the picture that all
+    windows together hide. Those that may be seen through count for nothing in the share."""
+
+    title: str
+    share: float
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One look at the game: the state of its window and where its pixels are (the client area, on the screen)."""
+    """One look at the game: the state of its window and where its pixels are (the client area, on the screen).
+
+    It is `grabbed` where it has the focus but another program has grabbed the keyboard. `cover` is what lies over it
+    where it has the focus.
+    """
 
     state: State
     box: Box
+    cover: Cover | None = None
 
 
 class Target(Protocol):
@@ -24,10 +41,6 @@ class Target(Protocol):
 
     def look(self) -> View:
         """The state and place now. Raises `TwoframeError` if the display has gone."""
-        ...
-
-    def covering(self) -> str | None:
-        """The title of a window that lies over a part of the game now, where the system tells; costs milliseconds."""
         ...
 
     def close(self) -> None:
@@ -46,9 +59,6 @@ class FixedRegion:
 
     def look(self) -> View:
         return self._view
-
-    def covering(self) -> str | None:
-        return None
 
     def close(self) -> None:
         pass
@@ -70,11 +80,19 @@ class Desktop(Protocol):
         ...
 
 
-def overlap(one: Box, other: Box) -> bool:
-    """Whether the two have a pixel in common."""
-    return (
-        one.left < other.left + other.width
-        and other.left < one.left + one.width
-        and one.top < other.top + other.height
-        and other.top < one.top + one.height
-    )
+def overlap(one: Box, other: Box) -> Box | None:
+    """The pixels that the two have in common."""
+    left, top = max(one.left, other.left), max(one.top, other.top)
+    width = min(one.left + one.width, other.left + other.width) - left
+    height = min(one.top + one.height, other.top + other.height) - top
+    return Box(left, top, width, height) if width > 0 and height > 0 else None
+
+
+def share_of(box: Box, parts: Iterable[Box]) -> float:
+    """The share of `box` that lies in any of `parts`."""
+    hidden = np.zeros((box.height, box.width), bool)
+    for part in parts:
+        if common := overlap(box, part):
+            left, top = common.left - box.left, common.top - box.top
+            hidden[top : top + common.height, left : left + common.width] = True
+    return float(hidden.mean())

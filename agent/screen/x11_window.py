@@ -8,7 +8,8 @@ from Xlib.error import BadDrawable, BadWindow
 
 from agent.errors import TwoframeError
 from agent.frames import Box
-from agent.screen.target import View, overlap
+from agent.screen.target import View
+from agent.screen.x11_covers import X11Covers
 from agent.x11 import Focus, close_display, connect, x_errors
 
 _GONE = (BadWindow, BadDrawable)
@@ -95,7 +96,8 @@ class X11Window:
     def __init__(self, desktop: X11Desktop, number: int) -> None:
         self._desktop = desktop
         self._window = desktop.display.create_resource_object("window", number)
-        self._focus = Focus(desktop.display)
+        self._covers = X11Covers(desktop.display, number, desktop.title)
+        self._focus = Focus(desktop.display, self._covers.hear)
         self._hidden = desktop.display.intern_atom("_NET_WM_STATE_HIDDEN")
         self.window_id: int | None = number
         with x_errors("window"):
@@ -108,28 +110,15 @@ class X11Window:
     def look(self) -> View:
         with x_errors("display"):
             try:
-                focused = self._focus.is_on(self._window.id)
-                if not focused and self._hidden in self._desktop.numbers(self._window, "_NET_WM_STATE"):
+                keys = self._focus.keys_go(self._window.id)
+                if keys == "elsewhere" and self._hidden in self._desktop.numbers(self._window, "_NET_WM_STATE"):
                     return View("minimized", self._box)
                 self._box = self._desktop.box(self._window)
+                if keys == "elsewhere":
+                    return View("unfocused", self._box)
+                return View("focused" if keys == "here" else "grabbed", self._box, self._covers.over(self._box))
             except _GONE:
                 return View("closed", self._box)
-        return View("focused" if focused else "unfocused", self._box)
-
-    def covering(self) -> str | None:
-        with x_errors("display"):
-            for window in reversed(self._desktop.windows()):
-                if window.id == self._window.id:
-                    break
-                try:
-                    if self._covers(window):
-                        return self._desktop.title(window)
-                except _GONE:
-                    continue  # closed just now: it covers nothing
-        return None
-
-    def _covers(self, window: Any) -> bool:
-        return window.get_attributes().map_state == X.IsViewable and overlap(self._desktop.box(window), self._box)
 
     def close(self) -> None:
         self._desktop.close()

@@ -5,7 +5,7 @@ import pytest
 from agent.frames import Box
 from agent.live.focus_gate import FocusGate
 from agent.live.hotkeys import Switches
-from agent.screen.target import State, View
+from agent.screen.target import Cover, State, View
 
 INSIDE, OUTSIDE = Box(10, 10, 20, 20), Box(-5, 10, 20, 20)
 
@@ -19,12 +19,10 @@ class FakeTarget:
     def __init__(self) -> None:
         self.state: State = "focused"
         self.box = INSIDE
+        self.cover: Cover | None = None
 
     def look(self) -> View:
-        return View(self.state, self.box)
-
-    def covering(self) -> str | None:
-        return None
+        return View(self.state, self.box, self.cover)
 
     def close(self) -> None:
         pass
@@ -55,7 +53,7 @@ def test_open_for_a_focused_window_that_is_whole_on_the_screen(gate: FocusGate) 
     assert (look.shut, look.box) == (None, INSIDE)
 
 
-@pytest.mark.parametrize("state", ["unfocused", "minimized", "closed"])
+@pytest.mark.parametrize("state", ["unfocused", "grabbed", "minimized", "closed"])
 def test_shut_for_what_the_window_is(gate: FocusGate, target: FakeTarget, state: State) -> None:
     target.state = state
     assert gate.look().shut == state
@@ -64,6 +62,17 @@ def test_shut_for_what_the_window_is(gate: FocusGate, target: FakeTarget, state:
 def test_shut_where_a_part_is_off_the_screen(gate: FocusGate, target: FakeTarget) -> None:
     target.box = OUTSIDE
     assert gate.look().shut == "off screen"
+
+
+def test_shut_where_a_good_part_of_the_picture_is_hidden(
+    gate: FocusGate, target: FakeTarget, switches: Switches
+) -> None:
+    target.cover = Cover("Menu", share=0.05)
+    assert (gate.look().shut, gate.look().cover) == (None, "Menu")
+    target.cover = Cover("Menu", share=0.5)
+    assert gate.look().shut == "covered"
+    assert gate.look().reason == "another window lies over the game: 'Menu'"
+    assert switches.focused
 
 
 def test_a_pause_is_told_whatever_window_has_the_focus_but_not_of_one_that_is_closed(

@@ -123,6 +123,30 @@ def test_another_window_in_front_gets_no_keys(
     assert ended(process)[0] == 0
 
 
+@pytest.mark.usefixtures("no_repeats")
+def test_nothing_is_pressed_into_what_grabs_the_keyboard(
+    start: Start, counter: Path, display: VirtualDisplay, policy: Path, tmp_path: Path
+) -> None:
+    """As dmenu does, a locked screen or a menu: the game keeps the focus all the while."""
+    with (tmp_path / "said").open("w") as said:
+        process = start("agent", policy, "--window", "Counter", said=said)
+        held_key(display)
+        with display.connection() as other:
+            other.screen().root.grab_keyboard(False, X.GrabModeAsync, X.GrabModeAsync, X.CurrentTime)
+            other.sync()
+            all_go_up(display)
+            while other.pending_events():  # what came before they were let go
+                other.next_event()
+            assert_stays(display, set(), 0.5)
+            other.sync()
+            assert not other.pending_events()
+        wait_for(lambda: keys_down(display), "a held key after the grab")
+        process.send_signal(signal.SIGINT)
+        assert ended(process)[0] == 0
+    told = (tmp_path / "said").read_text()
+    assert told.count("no key is held: another program has grabbed the keyboard") == 1
+
+
 def test_shadow_presses_nothing(start: Start, counter: Path, display: VirtualDisplay, policy: Path) -> None:
     status, out, err = ended(start("agent", policy, "--window", "Counter", "--shadow", "--duration-s", "1"))
     assert (status, err) == (0, "")

@@ -79,23 +79,6 @@ def test_moved_minimized_and_back(display: VirtualDisplay, monkeypatch: pytest.M
         target.close()
 
 
-def test_a_window_above_covers_and_one_beside_does_not(
-    display: VirtualDisplay, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DISPLAY", display.name)
-    with KeyWindow(display.name, title="Game") as game, KeyWindow(display.name, title="Above"):
-        target = open_window("Game")
-        game.focus()
-        with handle_of(display, "Game") as below, handle_of(display, "Above") as above:
-            below.activate()
-            above.keep_above()
-            above.move(*below.corner)
-            wait_for(lambda: target.look() and target.covering() == "Above", "the cover")
-            above.move(700, 600)
-            wait_for(lambda: target.look() and target.covering() is None, "its leaving")
-        target.close()
-
-
 def test_titles_in_any_encoding_are_shown_somehow(desktop: VirtualDisplay) -> None:
     with KeyWindow(desktop.name, title="Game"), KeyWindow(desktop.name, title="old") as old:
         with desktop.connection() as connection:
@@ -153,7 +136,7 @@ def test_a_server_that_has_gone_is_told_in_one_line(desktop: VirtualDisplay) -> 
 def test_a_region_is_always_focused() -> None:
     region = FixedRegion(Box(1, 2, 3, 4))
     assert region.look().state == "focused"
-    assert (region.look().box, region.title, region.window_id, region.covering()) == (Box(1, 2, 3, 4), None, None, None)
+    assert (region.look().box, region.title, region.window_id) == (Box(1, 2, 3, 4), None, None)
 
 
 def test_boxes_overlap_where_they_have_a_pixel_in_common() -> None:

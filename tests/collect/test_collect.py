@@ -145,6 +145,32 @@ def test_what_is_typed_while_the_game_is_not_looked_at_is_not_recorded(
     assert recording.gap_before()[1:].sum() >= 2
 
 
+def test_nothing_is_recorded_while_another_program_has_grabbed_the_keyboard(
+    start: Start, counter: Path, display: VirtualDisplay, tmp_path: Path, said: IO[str]
+) -> None:
+    """As dmenu does, a locked screen or a menu: the game keeps the focus all the while."""
+    process = start(*COLLECT, tmp_path / "rec", said=said)
+    wait_for(lambda: frames_in(tmp_path / "rec") > 10, "the first frames")
+    with display.connection() as other:
+        other.screen().root.grab_keyboard(False, X.GrabModeAsync, X.GrabModeAsync, X.CurrentTime)
+        tap(display, "a", "w", "f10", held_s=0.05)
+        wait_for(lambda: "pauses: another program has grabbed the keyboard" in so_far(said), "the pause")
+        tap(display, "a", "w", "f10", held_s=0.05)
+        other.ungrab_keyboard(X.CurrentTime)
+        other.sync()
+    wait_for(lambda: "recording again" in so_far(said), "the end of the pause")
+    wait_for_frames(tmp_path / "rec", 5)
+    tap(display, "d", held_s=0.05)
+    wait_for_frames(tmp_path / "rec", 5)
+    tap(display, "f10")
+    status, _, err = ended(process)
+    assert (status, err) == (0, "")
+    recording = Recording.open(tmp_path / "rec")
+    assert [recording.meta.keys[e["key"]] for e in recording.key_events] == ["d", "d"]
+    assert recording.gap_before()[1:].any()
+    assert so_far(said).count("recording pauses") == 1
+
+
 def test_of_what_is_typed_into_the_game_only_the_action_keys_are_kept(
     start: Start, counter: Path, display: VirtualDisplay, tmp_path: Path
 ) -> None:
@@ -233,10 +259,18 @@ def test_a_window_over_the_game_and_a_picture_that_stands_still_are_warned_of(
     start("games.window.counter", tmp_path / "log2", "--title", "On top", "--size", "100x80", "--fps", "0.05")
     wait_for(lambda: focused_title(display) == "On top", "the other window")
     with handle_of(display, "Still") as game, handle_of(display, "On top") as top:
-        top.move(*game.corner)
+        left, top_edge = game.corner
+        top.move(left + 310, top_edge)  # ten pixels of the picture's 320
         top.keep_above()
         game.activate()
-    wait_for(lambda: "'On top' lies over the game" in so_far(said), "the other warning")
+        wait_for(lambda: "'On top' lies over the game and gets recorded" in so_far(said), "the other warning")
+        before = so_far(said).count("recording again")
+        top.move(left, top_edge)
+        wait_for(lambda: "recording pauses: another window lies over the game: 'On top'" in so_far(said), "the pause")
+        recorded = frames_in(tmp_path / "rec")
+        top.move(left + 310, top_edge)
+        wait_for(lambda: so_far(said).count("recording again") > before, "the end of the pause")
+        wait_for(lambda: frames_in(tmp_path / "rec") > recorded + 3, "more frames")
     process.send_signal(signal.SIGINT)
     status, _, err = ended(process)
     assert (status, err) == (0, "")
