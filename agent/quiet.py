@@ -36,3 +36,14 @@ def kept_back() -> Iterator[None]:
             sys.stderr.flush()
             os.dup2(stderr, 2)
             os.close(stderr)
+
+
+def silence_libraries() -> None:
+    """From now on only Python writes to stderr, to the end of the process; not so with TWOFRAME_TRACEBACK set."""
+    if os.environ.get("TWOFRAME_TRACEBACK"):
+        return
+    sys.stderr.flush()
+    sys.stderr = os.fdopen(os.dup(2), "w", encoding=sys.stderr.encoding, errors=sys.stderr.errors, buffering=1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)

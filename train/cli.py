@@ -12,7 +12,7 @@ from rich.console import Console
 from agent.command_line.flags import FLAGS
 from agent.errors import TwoframeError, UsageError, raise_if_any, run_command, usage
 from agent.live_line import say
-from agent.quiet import kept_back
+from agent.quiet import kept_back, silence_libraries
 from agent.recording.writer import require_new_folder
 from agent.signals import ending_signals
 from train.fitting.checkpoint import CHECKPOINT_FILE, read_settings
@@ -83,6 +83,8 @@ def train(options: TrainOptions, console: Console, here: Cluster) -> int:
         if not isinstance(learned, Learned):
             say(console, f"stopped in the first epoch, before there was a policy; {resume}")
             return STOPPED
+        if here.workers > 1:
+            silence_libraries()  # a worker that leaves before the others counts as crashed with TensorFlow
         if not here.is_chief:
             return 0
         say(console, f"{learned.fit.ended or 'stopped'}; kept are the weights of epoch {learned.kept.number}")
