@@ -70,6 +70,28 @@ def x_errors(what: str) -> Iterator[None]:
 Keys = Literal["here", "grabbed", "elsewhere"]
 
 
+def keyboard_is_grabbed(display: Any, window_id: int) -> bool | None:
+    """Whether another program has grabbed the keyboard, found by trying to; None where that cannot be told now.
+
+    For an instant the keyboard is ours, for this window, if it was nobody's. Lets the errors of Xlib through.
+    """
+    tried = request.GrabKeyboard(
+        display=display.display,
+        defer=True,
+        owner_events=True,
+        grab_window=window_id,
+        time=X.CurrentTime,
+        pointer_mode=X.GrabModeAsync,
+        keyboard_mode=X.GrabModeAsync,
+    )
+    display.ungrab_keyboard(X.CurrentTime)  # both leave together: nobody else comes in between
+    try:
+        tried.reply()
+    except BadWindow:
+        return None
+    return None if tried.status == X.GrabFrozen else bool(tried.status == X.AlreadyGrabbed)
+
+
 class Focus:
     """Which window gets the keys, asked of the server each time over `display`. Lets the errors of Xlib through.
 
@@ -109,7 +131,7 @@ class Focus:
         self._listen("focus", focus)
         self.take_events()
         if self._grabbed is None:
-            self._try_to_grab(focus)
+            self._grabbed = keyboard_is_grabbed(self._display, focus)
         return "grabbed" if self._grabbed is not False else "here"
 
     def take_events(self) -> None:
@@ -137,21 +159,6 @@ class Focus:
             self._grabbed = not (to_the_window or within_it)
         else:
             self._grabbed = event.mode == X.NotifyWhileGrabbed
-
-    def _try_to_grab(self, focus: int) -> None:
-        """Find a grab that is older than our listening. For an instant the keyboard is ours, if it was nobody's."""
-        tried = request.GrabKeyboard(
-            display=self._display.display,
-            defer=True,
-            owner_events=True,
-            grab_window=focus,
-            time=X.CurrentTime,
-            pointer_mode=X.GrabModeAsync,
-            keyboard_mode=X.GrabModeAsync,
-        )
-        self._display.ungrab_keyboard(X.CurrentTime)  # both leave together: nobody else comes in between
-        tried.reply()
-        self._grabbed = None if tried.status == X.GrabFrozen else tried.status == X.AlreadyGrabbed
 
     def window(self) -> int | None:
         """The window that has the focus, as the window manager says or else below the root; None for none."""

@@ -42,8 +42,11 @@ class X11Covers:
         """What lies over `box`, where the game's pixels are."""
         if (self._changed or box != self._over) and (now_s := time.monotonic()) >= self._next_s:
             self._next_s = now_s + AGAIN_S
+            try:
+                self._cover = self._look(box)
+            except (BadWindow, BadDrawable):
+                return self._cover  # a window manager takes a frame away just now
             self._changed, self._over = False, box
-            self._cover = self._look(box)
         return self._cover
 
     def _look(self, box: Box) -> Cover | None:
