@@ -20,6 +20,7 @@ from agent.keyboard.emitter import open_emitter
 from agent.keyboard.key_holder import KeyHolder
 from agent.keyboard.listener import KeyEvent, KeyListener
 from agent.live_line import say
+from agent.pacing import clock_ns
 from agent.screen.grab import Screen
 
 PROBE_KEY = "right_ctrl"  # types nothing, and hardly any program minds it
@@ -128,7 +129,10 @@ def _capture(spec: FrameSpec, fps: float) -> Finding:
             brightest = max(brightest, int(image[::8, ::8, :3].max()))
             frames += 1
         rate_hz = frames / (time.perf_counter() - begun_s)
-    text = f"{rate_hz:.0f} pictures a second of the whole screen ({box.width}x{box.height}) to {spec}"
+        way = screen.way
+    text = (
+        f"{rate_hz:.0f} pictures a second of the whole screen ({box.width}x{box.height}{_depth()}) to {spec} by {way}"
+    )
     if not brightest:
         return Finding(
             "capture",
@@ -141,6 +145,14 @@ def _capture(spec: FrameSpec, fps: float) -> Finding:
             "capture", ok=False, found=text, remedy=f"expected at least {2 * fps:.0f}: lower --fps or the resolution"
         )
     return Finding("capture", ok=True, found=text)
+
+
+def _depth() -> str:
+    if sys.platform != "linux":
+        return ""
+    from agent.screen.x11_pixels import pixels
+
+    return f", depth {pixels().depth}"
 
 
 def _windows() -> Finding:
@@ -174,7 +186,7 @@ def _keyboard() -> Finding:
             raise TwoframeError("found the right Ctrl key held; let go of it and check again")
         for keys in ((PROBE_KEY,), ()) * PROBES:
             arrived.clear()
-            sent_ns = time.perf_counter_ns()
+            sent_ns = clock_ns()
             holder.hold(keys)
             if not arrived.wait(PROBE_TIMEOUT_S):
                 what = "press" if keys else "release"

@@ -50,6 +50,15 @@ class FocusGate:
         self._screen = screen
         self._switches = switches
 
+    @property
+    def what(self) -> str:
+        """What is looked at, for a person: a window or a region."""
+        return "region" if self._target.title is None else "window"
+
+    def reason(self, shut: Shut) -> str:
+        """`REASONS` for a window, and the same for a region."""
+        return REASONS[shut].replace("window", self.what)
+
     def look(self) -> Look:
         """Raises `TwoframeError` if the display has gone."""
         view = self._target.look()

@@ -1,10 +1,11 @@
 """A small window of what the model sees, drawn by a process of its own: it delays no tick and takes no focus.
 
 with Preview(meta, game_box, say) as preview:
-    preview.show(frame, probabilities, follows=True)
+    preview.show(frame, probabilities, game_box, follows=True)
 """
 
 import json
+import struct
 import subprocess
 import threading
 from collections.abc import Callable
@@ -24,14 +25,15 @@ class Preview:
     """Shows the frames of a window, the newest to the right, with the probability of each action.
 
     A context manager with an idempotent `close`. Where no window can be shown, `say` gets one line that tells why,
-    and nothing else happens. `avoid` is where the game is: the window opens beside it, if there is room.
+    and nothing else happens. `avoid` is where the game is: the window opens beside it, if there is room, and finds
+    another place when the screen changes.
     """
 
     def __init__(self, meta: PolicyMeta, avoid: Box, say: Callable[[str], None]) -> None:
         self._window = meta.frames_per_window
         self._say = say
         self._frames: tuple[Image, ...] = ()
-        self._newest: tuple[tuple[Image, ...], Floats] | None = None
+        self._newest: tuple[tuple[Image, ...], Floats, Box] | None = None
         self._closing = threading.Event()
         height, width, channels = meta.frame.shape
         about = {
@@ -47,14 +49,16 @@ class Preview:
         self._thread = threading.Thread(target=self._feed, name="preview", daemon=True)
         self._thread.start()
 
-    def show(self, frame: Image, probabilities: Floats, *, follows: bool) -> None:
+    def show(self, frame: Image, probabilities: Floats, game: Box, *, follows: bool) -> None:
         """`frame` as the model got it, uint8 (H, W, C), and (A,) what it said; `follows` the frame shown before.
+
+        `game` is where it was grabbed.
 
         Costs nothing: the thread takes what is newest when it has time.
         """
         earlier = self._frames if follows else ()
         self._frames = (*earlier, frame)[-self._window :]
-        self._newest = (self._frames, probabilities)
+        self._newest = (self._frames, probabilities, game)
 
     def close(self) -> None:
         if self._closing.is_set():
@@ -93,10 +97,12 @@ class Preview:
                     return
                 continue
             shown = newest
-            frames, probabilities = newest
+            frames, probabilities, game = newest
             frames = (frames[0],) * (self._window - len(frames)) + frames
             try:
-                _write_all(stdin, b"".join([probabilities.astype("<f4").tobytes(), *map(np.ndarray.tobytes, frames)]))
+                place = struct.pack("<4i", *game.to_json())
+                said = probabilities.astype("<f4").tobytes()
+                _write_all(stdin, b"".join([place, said, *map(np.ndarray.tobytes, frames)]))
             except BrokenPipeError:
                 return
 

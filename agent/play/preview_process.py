@@ -1,6 +1,7 @@
 """The window of `play --preview`, as a process: draws what comes on stdin until that ends.
 
-Each message on stdin is the probabilities, float32 (A,), and the frames, uint8 (N, H, W, C), in their order.
+Each message on stdin is where the game is, int32 (4,), the probabilities, float32 (A,), and the frames, uint8
+(N, H, W, C), in their order.
 The window manager is not asked: so this window takes no focus from the game, and is in no list of windows.
 """
 
@@ -9,12 +10,17 @@ import os
 import struct
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any
+
+from agent.errors import TwoframeError
 
 _LONGEST_SIDE = 280  # of a frame as it is shown, in pixels of the screen
 _LEAST_WIDTH = 180  # room for the names
 _BAR = 18
 _MARGIN = 8
+_PLACE = struct.Struct("<4i")
+_DRAW_MS, _LOOK_MS = 40, 500
 _INK, _PAPER, _BARS = "#e8e8e8", "#202020", "#3a7ca5"
 
 
@@ -49,10 +55,13 @@ class PreviewWindow:
         self._messages = messages
         self._tkinter = tkinter
         self._photos: list[Any] = []
-        x, y = self._fit(max(about["width"], about["height"]))
+        self._avoid: tuple[int, ...] = tuple(about["avoid"])
+        self._ask_size = _size_of_screen(root)
+        self._screen = self._ask_size()
+        self._hidden = False
         root.title("twoframe preview")
         root.overrideredirect(True)
-        root.geometry(f"{self._width}x{self._height}+{x}+{y}")
+        self._settle()
         self._canvas = tkinter.Canvas(root, bg=_PAPER, highlightthickness=1, highlightbackground=_BARS)
         self._canvas.pack(fill="both", expand=True)
         self._canvas.bind("<ButtonPress-1>", self._grasp)
@@ -66,17 +75,44 @@ class PreviewWindow:
         message, self._messages.newest = self._messages.newest, None
         if message is not None:
             self._draw(message)
-        self._root.after(40, self.look)
+        self._root.after(_DRAW_MS, self.look)
+
+    def follow(self) -> None:
+        """Another place when the screen has changed, if need be: none is shown while there is no room. Again soon."""
+        screen = self._ask_size()
+        if screen != self._screen or self._hidden:
+            self._screen = screen
+            x, y = self._root.winfo_x(), self._root.winfo_y()
+            is_whole = x + self._width <= screen[0] and y + self._height <= screen[1]
+            if not is_whole or self._hidden or self._covers(x, y):
+                self._settle_or_hide()
+        self._root.after(_LOOK_MS, self.follow)
+
+    def _settle_or_hide(self) -> None:
+        try:
+            self._settle()
+        except NoRoomError:
+            self._root.withdraw()
+            self._hidden = True
+            return
+        if self._hidden:
+            self._root.deiconify()
+            self._hidden = False
+
+    def _settle(self) -> None:
+        x, y = self._fit(max(self._about["width"], self._about["height"]))
+        self._root.geometry(f"{self._width}x{self._height}+{x}+{y}")
 
     def _draw(self, message: bytes) -> None:
         about, canvas = self._about, self._canvas
         actions = about["actions"]
-        probabilities = struct.unpack_from(f"<{len(actions)}f", message)
+        self._avoid = _PLACE.unpack_from(message)
+        probabilities = struct.unpack_from(f"<{len(actions)}f", message, _PLACE.size)
         size = about["width"] * about["height"] * about["channels"]
         canvas.delete("all")
         self._photos = []  # Tk forgets a picture that nobody holds
         for n in range(about["frames"]):
-            start = 4 * len(actions) + n * size
+            start = _PLACE.size + 4 * len(actions) + n * size
             photo = self._photo(message[start : start + size])
             self._photos.append(photo)
             x = _MARGIN + n * (self._shown_width + _MARGIN)
@@ -110,13 +146,17 @@ class PreviewWindow:
             self._shown_height = -(-about["height"] // self._shrink) * self._zoom
             self._width = max(_LEAST_WIDTH, (self._shown_width + _MARGIN) * about["frames"] + _MARGIN)
             self._height = self._shown_height + 2 * _MARGIN + (_BAR + 4) * len(about["actions"])
-            right = self._root.winfo_screenwidth() - self._width
-            bottom = self._root.winfo_screenheight() - self._height
+            right, bottom = self._screen[0] - self._width, self._screen[1] - self._height
             for x, y in [(right, 0), (0, 0), (right, bottom), (0, bottom)]:
-                left, top, width, height = about["avoid"]
-                if x >= left + width or x + self._width <= left or y >= top + height or y + self._height <= top:
+                if not self._covers(x, y):
                     return x, y
         raise NoRoomError
+
+    def _covers(self, x: int, y: int) -> bool:
+        """Whether this window would lie over the game, with its corner there."""
+        left, top, width, height = self._avoid
+        covers: bool = left - self._width < x < left + width and top - self._height < y < top + height
+        return covers
 
     def _grasp(self, event: Any) -> None:
         self._grasped = (event.x, event.y)
@@ -124,6 +164,22 @@ class PreviewWindow:
     def _drag(self, event: Any) -> None:
         x, y = self._root.winfo_pointerx() - self._grasped[0], self._root.winfo_pointery() - self._grasped[1]
         self._root.geometry(f"+{x}+{y}")
+
+
+def _size_of_screen(root: Any) -> Callable[[], tuple[int, int]]:
+    """Asks for its width and height; Tk on X11 would tell for ever what they were when it began."""
+    if root.tk.call("tk", "windowingsystem") != "x11":
+        return lambda: (root.winfo_screenwidth(), root.winfo_screenheight())
+    from agent.x11 import connect, x_errors
+
+    whole = connect().screen().root
+
+    def ask() -> tuple[int, int]:
+        with x_errors("preview"):
+            size = whole.get_geometry()
+        return size.width, size.height
+
+    return ask
 
 
 def main(about_json: str) -> int:
@@ -140,19 +196,32 @@ def main(about_json: str) -> int:
     if hasattr(os, "nice"):
         os.nice(10)
     messages = Messages(
-        4 * len(about["actions"]) + about["frames"] * about["width"] * about["height"] * about["channels"]
+        _PLACE.size + 4 * len(about["actions"]) + about["frames"] * about["width"] * about["height"] * about["channels"]
     )
     try:
         root = tkinter.Tk(className="twoframe preview")
+        failures: list[BaseException] = []
+
+        def fail(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+            failures.append(error)
+            root.destroy()
+
+        root.report_callback_exception = fail
         window = PreviewWindow(root, about, messages)
         window.look()
+        window.follow()
         root.mainloop()
+        if failures:
+            raise failures[0]
     except NoRoomError:
         print(
             "preview: found no room beside the game, where it would get into the picture that the model sees; "
             "make the game's window smaller or move it into a corner",
             file=sys.stderr,
         )
+        return 1
+    except TwoframeError as error:
+        print(" ".join(str(error).split()), file=sys.stderr)
         return 1
     except tkinter.TclError as error:
         if not messages.ended:

@@ -51,14 +51,14 @@ class VirtualDisplay:
     Raises `TwoframeError` if Xvfb or openbox is not installed or does not start.
     """
 
-    def __init__(self, size: tuple[int, int] = (1280, 800), *, window_manager: bool = True) -> None:
+    def __init__(self, size: tuple[int, int] = (1280, 800), *, depth: int = 24, window_manager: bool = True) -> None:
         missing = [name for name in ("Xvfb", "openbox")[: 1 + window_manager] if not shutil.which(name)]
         if missing:
             raise TwoframeError(f"found no {' and '.join(missing)}, expected a virtual display; run: make setup")
         self._processes: list[subprocess.Popen[bytes]] = []
         self._home = tempfile.TemporaryDirectory(prefix="twoframe-display-")
         try:
-            self.name = f":{self._start_server(size)}"
+            self.name = f":{self._start_server(size, depth)}"
             self.env = {name: value for name, value in os.environ.items() if name not in FOREIGN}
             self.env["DISPLAY"] = self.name
             if window_manager:
@@ -93,9 +93,9 @@ class VirtualDisplay:
         finally:
             display.close()
 
-    def _start_server(self, size: tuple[int, int]) -> int:
+    def _start_server(self, size: tuple[int, int], depth: int) -> int:
         reading, writing = os.pipe()
-        screen = f"{size[0]}x{size[1]}x24"
+        screen = f"{size[0]}x{size[1]}x{depth}"
         command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", screen, "-nolisten", "tcp", "-noreset"]
         command += ["-s", "0"]  # no screen saver: while `train` works, nobody presses a key
         with os.fdopen(reading) as told:
