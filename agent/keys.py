@@ -36,7 +36,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class KeyEvent:
-    """A watched key went down or up at `time_ns` (`time.perf_counter_ns`, when the event was received).
+    """A watched key went down or up at `time_ns` (`agent.pacing.clock_ns`, when the event was received).
 
     `injected` is True if a program pressed it, False if a keyboard did, None where the system cannot tell.
     """

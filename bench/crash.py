@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from agent.pacing import clock_ns
 from agent.recording.reader import Recording
 from bench.live import counter_window, is_recorded, running, wait_until
 from bench.table import Bench, bench_options, show
@@ -62,7 +63,7 @@ def record_and_kill(out: Path, after_s: float) -> int:
         time.sleep(after_s)
         if process.poll() is not None:
             raise SystemExit(f"collect ended with {process.returncode}: {process.communicate()[0]}")
-        killed_ns = time.perf_counter_ns()
+        killed_ns = clock_ns()
         process.kill()
     return killed_ns
 

@@ -25,6 +25,7 @@ from typing import Any
 from agent.check.probe_window import ProbeWindow, WindowKey
 from agent.frames import Box
 from agent.keys import key
+from agent.pacing import clock_ns
 from agent.screen.target import Target
 from agent.screen.window import open_window
 from bench.live import DISPLAY, counter_window, make_policy, running, wait_until
@@ -176,7 +177,7 @@ class Events:
                 self._wait_while_held(process)
                 while other.next_key(0.02):
                     pass  # what it got while it opened, or before it gave the focus back
-                stolen_ns = time.perf_counter_ns()
+                stolen_ns = clock_ns()
                 event.took_s.append(self._server.up_after_s(other.focus))
                 keys = []
                 while heard := other.next_key(0.02):

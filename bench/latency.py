@@ -22,6 +22,7 @@ import numpy as np
 
 from agent.check.probe_window import ProbeWindow, WindowKey
 from agent.frames import Box
+from agent.pacing import clock_ns
 from bench.live import DISPLAY, finished, make_policy, running, spread
 from bench.table import Bench, bench_options, show
 from games.window.display import own_display
@@ -57,7 +58,7 @@ def start_to_key_s(policy: Path, times: int) -> float:
     taken_s = []
     with ProbeWindow(PLACE, KEYS, title=TITLE) as window:
         for _ in range(times):
-            begun_ns = time.perf_counter_ns()
+            begun_ns = clock_ns()
             with running("agent", policy) as process:
                 key = first_press(window, 20)
                 process.terminate()

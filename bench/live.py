@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from agent.arrays import Array
+from agent.pacing import clock_ns
 from games.programs import run, start
 
 DISPLAY = (1400, 800)  # a window of 1280x720 has room
@@ -119,7 +120,7 @@ def traced_play(path: Path, rows: int, argv: list[str]) -> int:
 
     def wait_and_trace(self: Pacer, *told: Any, **named: Any) -> int:
         late_ns = wait(self, *told, **named)
-        ticks.add(time.perf_counter_ns(), late_ns)
+        ticks.add(clock_ns(), late_ns)
         return late_ns
 
     Rollout.decided = decided_and_traced  # type: ignore[method-assign]

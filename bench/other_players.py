@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from agent.frames import Box
-from agent.pacing import Pacer
+from agent.pacing import Pacer, clock_ns
 from agent.policy.format import MODEL_FILE, read_policy_meta
 from bench.live import Trace
 
@@ -37,22 +37,22 @@ def plain(trace: Trace, policy: Path, box: Box, seconds: float) -> None:
 
         def tick() -> None:
             nonlocal before, held
-            begun_ns = time.perf_counter_ns()
+            begun_ns = clock_ns()
             image = np.array(grabber.grab(region))
-            grabbed_ns = time.perf_counter_ns()
+            grabbed_ns = clock_ns()
             frame = cv2.resize(cv2.cvtColor(image, cv2.COLOR_BGRA2GRAY), (meta.frame.width, meta.frame.height))
             frame = frame[:, :, None]
-            prepared_ns = time.perf_counter_ns()
+            prepared_ns = clock_ns()
             window = np.stack([frame if before is None else before, frame])[None]
             action = int(model.predict(window, verbose=0)[0].argmax())
-            decided_ns = time.perf_counter_ns()
+            decided_ns = clock_ns()
             if action != held:
                 for key in chords[held] if held is not None else ():
                     keyboard.release(key)
                 for key in chords[action]:
                     keyboard.press(key)
             before, held = frame, action
-            trace.add(action, begun_ns, grabbed_ns, prepared_ns, decided_ns, time.perf_counter_ns())
+            trace.add(action, begun_ns, grabbed_ns, prepared_ns, decided_ns, clock_ns())
 
         run(tick, seconds)
     for key in chords[held] if held is not None else ():
@@ -73,16 +73,16 @@ def tuned(trace: Trace, policy: Path, box: Box, seconds: float) -> None:
     with Screen() as screen, KeyHolder(meta.actions.keys, window_id=None) as holder:
 
         def tick() -> None:
-            begun_ns = time.perf_counter_ns()
+            begun_ns = clock_ns()
             image = screen.grab(box)
-            grabbed_ns = time.perf_counter_ns()
+            grabbed_ns = clock_ns()
             frames[:, :-1] = frames[:, 1:]
             frames[:, -1] = meta.prepare(image)
-            prepared_ns = time.perf_counter_ns()
+            prepared_ns = clock_ns()
             action = int(decide(tf.constant(frames))[0].numpy().argmax())
-            decided_ns = time.perf_counter_ns()
+            decided_ns = clock_ns()
             holder.hold(meta.actions.actions[action].keys)
-            trace.add(action, begun_ns, grabbed_ns, prepared_ns, decided_ns, time.perf_counter_ns())
+            trace.add(action, begun_ns, grabbed_ns, prepared_ns, decided_ns, clock_ns())
 
         run(tick, seconds)
 

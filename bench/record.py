@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from agent.pacing import clock_ns
 from agent.recording.reader import Recording
 from bench.live import DISPLAY, counter_window, finished, is_recorded, memory_mb, running, settled
 from bench.table import Bench, bench_options, show
@@ -34,7 +35,7 @@ def plain_loop(out: Path, fps: float, seconds: float) -> None:
         end_s = time.perf_counter() + seconds
         while time.perf_counter() < end_s:
             begun_s = time.perf_counter()
-            times.append(time.perf_counter_ns())
+            times.append(clock_ns())
             image = np.array(grabber.grab(region))
             frames.append(cv2.resize(cv2.cvtColor(image, cv2.COLOR_BGRA2GRAY), (160, 120)))
             if len(frames) % 500 == 0:

@@ -1,6 +1,5 @@
 """The recorder's loop: grab on absolute deadlines, prepare, hand over; pause when the game is not looked at."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -10,11 +9,12 @@ from agent.frames import Box, FrameSpec, Image, prepare
 from agent.keyboard.listener import KeyListener
 from agent.live.devices import Devices
 from agent.live.focus_gate import Look
-from agent.pacing import Pacer
+from agent.pacing import Blame, Pacer
 from agent.recording.confirmed import ConfirmedJournal
 from agent.recording.format import AGENT, PERSON
 from agent.recording.journal import Journal
 from agent.recording.key_log import KeyLog
+from agent.screen.grab import OffScreen
 from collect.disturbance import Disturbance
 
 
@@ -27,6 +27,7 @@ class Progress:
     recorded_s: float = 0.0
     paused_for: str | None = None
     longest_ms: dict[str, float] = field(default_factory=lambda: {"capture": 0.0, "prepare": 0.0})
+    blame: Blame = field(default_factory=Blame)
 
 
 STILL_NS = 3_000_000_000
@@ -88,19 +89,21 @@ class Recorder:
         self._stillness = Stillness()
         self._warned_of: str | None = None
         self._progress = progress
+        progress.blame = pacer.blame
         self._say = say
 
     def run(self, duration_s: float | None) -> None:
         """Raises `TwoframeError` if the display goes away or the disk is full; what came before is handed over."""
         gate, switches, progress = self._devices.gate, self._devices.switches, self._progress
         self._pacer.restart()
-        start_ns = last_ns = time.perf_counter_ns()
+        start_ns = last_ns = self._pacer.clock_ns()
         spent_ns = 0
         confirmed = ConfirmedJournal(self._journal, self._key_log, start_ns)
         while not switches.ended and (duration_s is None or spent_ns < duration_s * 1e9):
             self._pacer.wait(between=self._disturbance.hold_on if self._disturbance else None)
-            now_ns = time.perf_counter_ns()
+            now_ns = self._pacer.clock_ns()
             look = gate.look()
+            self._pacer.ended("looking at the window")
             if look.shut == "closed":
                 self._say("the window was closed: the recording ends here")
                 break
@@ -112,8 +115,11 @@ class Recorder:
                     self._disturbance.stop(now_ns)
                 continue
             self._note_keys(confirmed.confirm(now_ns))
-            spent_ns += now_ns - last_ns
-            last_ns = now_ns
+            passed_ns, last_ns = now_ns - last_ns, now_ns
+            if passed_ns > self._pacer.away_ns:
+                self._was_away(passed_ns)
+            else:
+                spent_ns += passed_ns
             if self._disturbance:
                 self._disturbance.act(now_ns, self._key_log.held)
             self._grab(look.box, confirmed)
@@ -121,9 +127,17 @@ class Recorder:
             progress.ticks, progress.late = self._pacer.ticks, self._pacer.late
             if self._listener.error:
                 raise self._listener.error
-        now_ns = time.perf_counter_ns()
+        now_ns = self._pacer.clock_ns()
         if gate.look().shut is None:
             confirmed.confirm(now_ns)
+
+    def _was_away(self, passed_ns: int) -> None:
+        self._say(
+            f"nothing was recorded for {passed_ns / 1e9:.0f} s: the machine was suspended, or this program stopped"
+        )
+        self._stillness = Stillness()
+        if self._disturbance:
+            self._disturbance.stop(self._pacer.clock_ns())
 
     def _tell_whether_it_records(self, look: Look) -> None:
         paused_for, self._progress.paused_for = self._progress.paused_for, look.shut
@@ -141,15 +155,22 @@ class Recorder:
             self._stillness.key_changed()
 
     def _grab(self, box: Box, confirmed: ConfirmedJournal) -> None:
-        begun_ns = time.perf_counter_ns()
+        begun_ns = self._pacer.ended("handing over")
         is_disturbed = self._disturbance is not None and self._disturbance.is_on
-        image = self._devices.screen.grab(box)
-        grabbed_ns = time.perf_counter_ns()
+        try:
+            image = self._devices.screen.grab(box)
+        except OffScreen:  # since the look: the next one tells
+            return
+        grabbed_ns = self._pacer.ended("capture")
+        if grabbed_ns - begun_ns > self._pacer.away_ns:
+            return  # before the machine was suspended or after it: this picture is of no known time
         frame = prepare(image, self._spec)
+        prepared_ns = self._pacer.ended("prepare")
         longest = self._progress.longest_ms
         longest["capture"] = max(longest["capture"], (grabbed_ns - begun_ns) / 1e6)
-        longest["prepare"] = max(longest["prepare"], (time.perf_counter_ns() - grabbed_ns) / 1e6)
+        longest["prepare"] = max(longest["prepare"], (prepared_ns - grabbed_ns) / 1e6)
         extras = {"control": np.array(AGENT if is_disturbed else PERSON, np.uint8)} if self._disturbance else {}
         confirmed.frame(frame, begun_ns, **extras)
         if warning := self._stillness.seen(frame, begun_ns):
             self._say(warning)
+        self._pacer.ended("handing over")

@@ -6,6 +6,7 @@ import numpy as np
 
 from agent.actions import ActionSet
 from agent.arrays import Ints
+from agent.pacing import WAITING
 from agent.recording.format import AGENT
 from agent.recording.journal import Journal
 from agent.recording.reader import Recording
@@ -15,10 +16,12 @@ from collect.recorder import Progress
 RARE_SHARE = 0.02
 LATE_SHARE = 0.001
 REMEDIES = {
+    WAITING: "other programs took the cores: close them, lower the game's own frame rate, or --fps",
+    "looking at the window": "the system was slow to answer: close other programs, or lower --fps",
     "capture": "a smaller --region or window, or a lower --fps helps",
     "prepare": "a smaller window or a lower --fps helps",
-    "disk": "another disk or a smaller --size helps",
 }
+OTHER_REMEDY = "close other programs, or lower --fps"
 
 
 def live_text(progress: Progress, journal: Journal, actions: ActionSet) -> str:
@@ -42,9 +45,17 @@ def summary(recording: Recording, progress: Progress, journal: Journal, fps: flo
         f"{progress.late} of {progress.ticks} frames late by more than a period at {fps:g} fps, "
         f"{journal.dropped} dropped; longest: {', '.join(f'{name} {ms:.0f} ms' for name, ms in worst.items())}"
     )
-    if progress.late > LATE_SHARE * progress.ticks or journal.dropped:
-        slowest = max(worst, key=lambda name: worst[name])
-        lines.append(f"warning: this machine does not hold {fps:g} fps ({slowest}); {REMEDIES[slowest]}")
+    if progress.late > LATE_SHARE * progress.ticks:
+        remedy = REMEDIES.get(progress.blame.stage or "", OTHER_REMEDY)
+        lines.append(
+            f"warning: this machine does not hold {fps:g} fps: {progress.late} frames were late, {progress.blame}; "
+            f"{remedy}"
+        )
+    if journal.dropped:
+        lines.append(
+            f"warning: {journal.dropped} frames found no room: writing took up to {worst['disk']:.0f} ms; "
+            "another disk or a smaller --size helps"
+        )
     return lines
 
 

@@ -15,6 +15,7 @@ from agent.check.probe_window import ProbeWindow
 from agent.errors import TwoframeError
 from agent.frames import Box, RollingFrames
 from agent.keyboard.key_holder import KeyHolder
+from agent.pacing import clock_ns
 from agent.policy.step import Policy
 from agent.screen.grab import Screen
 
@@ -79,11 +80,11 @@ def _measured(
         bright = n % 2 == 0
         shown_ns = window.show(bright=bright)
         while True:
-            begun_ns = time.perf_counter_ns()
+            begun_ns = clock_ns()
             image = screen.grab(window.box)
-            grabbed_ns = time.perf_counter_ns()
+            grabbed_ns = clock_ns()
             frame = policy.meta.prepare(image)
-            prepared_ns = time.perf_counter_ns()
+            prepared_ns = clock_ns()
             mean = float(frame.mean())
             if abs(mean - before) >= LEAST_CHANGE:
                 break
@@ -93,10 +94,10 @@ def _measured(
                     "windows (one that stays on top?) from the place where the game was recorded"
                 )
         before = mean
-        looked_ns = time.perf_counter_ns()
+        looked_ns = clock_ns()
         features, _ = policy.step(frame, frames.features)
         frames.push(frame, features)
-        decided_ns = time.perf_counter_ns()
+        decided_ns = clock_ns()
         holder.hold({key} if bright else set())
         key_ns = _arrived(window, down=bright)
         if n >= WARM_UP:

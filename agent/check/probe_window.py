@@ -22,7 +22,7 @@ _CLOSE_TIMEOUT_S = 1.0
 
 
 class WindowKey(NamedTuple):
-    """A key as the window received it, at `time_ns` of `time.perf_counter_ns`; autorepeat tells it anew."""
+    """A key as the window received it, at `time_ns` of `agent.pacing.clock_ns`; autorepeat tells it anew."""
 
     name: str
     down: bool

@@ -2,7 +2,7 @@
 
 On stdin it reads `dark`, `bright` or `focus`, one per line, and ends with the file. On stdout it says `ready ID LEFT
 TOP WIDTH HEIGHT` (ID 0 where the system has no number for it), `shown TIME` and `key NAME 0|1 TIME`, autorepeat
-included; times are `time.perf_counter_ns`. What ends it before goes to stderr, one line.
+included; times are `agent.pacing.clock_ns`. What ends it before goes to stderr, one line.
 """
 
 import os
@@ -12,6 +12,7 @@ import time
 from typing import Any
 
 from agent.errors import TwoframeError
+from agent.pacing import clock_ns
 
 # So little apart that it counts as no flash for people with photosensitive epilepsy (WCAG 2.3.1: luminance by 10 %).
 GREYS = {"dark": 112, "bright": 136}
@@ -97,7 +98,7 @@ class _X11Window:
             self._window.change_attributes(background_pixel=_pixel(word))
             self._window.clear_area()
         self._display.sync()
-        _say(self._said, "shown", time.perf_counter_ns())
+        _say(self._said, "shown", clock_ns())
 
     def _tell_keys(self) -> None:
         from Xlib import X
@@ -105,7 +106,7 @@ class _X11Window:
         while self._display.pending_events():
             event = self._display.next_event()
             if event.type in (X.KeyPress, X.KeyRelease) and event.detail in self._name_of:
-                now_ns = time.perf_counter_ns()
+                now_ns = clock_ns()
                 _say(self._said, "key", self._name_of[event.detail], int(event.type == X.KeyPress), now_ns)
 
     def _show(self) -> None:
@@ -200,7 +201,7 @@ class _TkWindow:
                 else:
                     self._root.configure(bg=_colour(word))
                 self._root.update_idletasks()
-                _say(self._said, "shown", time.perf_counter_ns())
+                _say(self._said, "shown", clock_ns())
             self._root.after(1, obey)
 
         threading.Thread(target=pump, name="words", daemon=True).start()
@@ -208,7 +209,7 @@ class _TkWindow:
         self._root.mainloop()
 
     def _tell_key(self, *, down: bool) -> None:
-        _say(self._said, "key", self._key, int(down), time.perf_counter_ns())
+        _say(self._said, "key", self._key, int(down), clock_ns())
 
 
 def _colour(word: str) -> str:

@@ -8,7 +8,6 @@ import errno
 import os
 import sys
 import threading
-import time
 from collections.abc import Collection, Iterable
 from types import TracebackType
 from typing import Self
@@ -18,6 +17,7 @@ from agent.errors import TwoframeError
 from agent.keyboard.emitter import open_emitter
 from agent.keyboard.key_holder_process import LONGEST_EXPIRY_S
 from agent.keys import key as key_named
+from agent.pacing import clock_ns
 
 READY_TIMEOUT_S = 10.0
 HUNG_S = 1.0  # a process that has not read a word for so long while the loop went on
@@ -80,7 +80,7 @@ class KeyHolder:
             raise RuntimeError("the key holder is closed")
         if not self._keys.issuperset(keys) or not 0 < expiry_s <= LONGEST_EXPIRY_S:
             raise ValueError(f"cannot hold {sorted(keys)} for {expiry_s} s, only {sorted(self._keys)} for up to 1 s")
-        deadline_ns = time.perf_counter_ns() + round(expiry_s * 1e9)
+        deadline_ns = clock_ns() + round(expiry_s * 1e9)
         if not self._send(f"{deadline_ns} {' '.join(keys)}\n"):
             self._ended.wait(_CLOSE_TIMEOUT_S)
             raise KeyHolderDied(self._death or "key holder: found it deaf, expected it to listen; play again")
@@ -88,7 +88,7 @@ class KeyHolder:
     def release(self) -> None:
         """Hold nothing. If the process has ended, that is so already."""
         if not self._closing:
-            self._send(f"{time.perf_counter_ns()} \n")
+            self._send(f"{clock_ns()} \n")
 
     def close(self) -> None:
         """Release all keys and end the process; idempotent. Returns when they are up."""
@@ -131,7 +131,7 @@ class KeyHolder:
 
     def _is_heard(self) -> bool:
         """Whether the process reads its words; on Linux, where a pipe tells what is unread."""
-        now_ns = time.perf_counter_ns()
+        now_ns = clock_ns()
         was_away = now_ns - self._asked_ns > HUNG_S * 1e9 / 2  # it may be that all was asleep, not the process alone
         self._asked_ns = now_ns
         if was_away or not _unread(self._stdin.fileno()):
@@ -139,7 +139,7 @@ class KeyHolder:
         return now_ns - self._heard_ns <= HUNG_S * 1e9
 
     def _wait_until_ready(self) -> None:
-        begun_ns = time.perf_counter_ns()
+        begun_ns = clock_ns()
         if not self._ready.wait(READY_TIMEOUT_S):
             raise TwoframeError(
                 f"key holder: found it not ready after {READY_TIMEOUT_S:g} s, expected a fraction of a second; "
@@ -147,7 +147,7 @@ class KeyHolder:
             )
         if self._child_ns is None:
             raise TwoframeError(self._death)
-        if not begun_ns - 60e9 < self._child_ns < time.perf_counter_ns() + 1e9:
+        if not begun_ns - 60e9 < self._child_ns < clock_ns() + 1e9:
             raise TwoframeError(
                 "key holder: found its clock differs from ours, expected one clock for all processes; "
                 "report this with your system and its version"

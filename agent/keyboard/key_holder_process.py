@@ -1,6 +1,6 @@
 """The key holder: a small process that holds the keys it is told to, and lets go of them whenever it hears nothing.
 
-`agent.keyboard.key_holder` starts it. On stdin it reads words, one per line: a deadline (`time.perf_counter_ns`) and
+`agent.keyboard.key_holder` starts it. On stdin it reads words, one per line: a deadline (`agent.pacing.clock_ns`) and
 the whole set of keys to hold until then. On stdout it says `ready`, and whether the game's window lacks the focus
 (`refused`, `pressed`). What ends it goes to stderr, one line.
 """
@@ -11,7 +11,6 @@ import select
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Collection
 from types import FrameType
 from typing import Protocol
@@ -19,6 +18,7 @@ from typing import Protocol
 from agent.errors import TwoframeError
 from agent.keyboard.emitter import Emitter, open_emitter
 from agent.keys import MODIFIERS
+from agent.pacing import clock_ns
 
 FOCUS_CHECK_S = 0.01
 LONGEST_EXPIRY_S = 1.0
@@ -42,7 +42,7 @@ class ExpiringKeys:
         window_id: int | None,
         emitter: Emitter,
         say: Callable[[str], None],
-        clock_ns: Callable[[], int] = time.perf_counter_ns,
+        clock_ns: Callable[[], int] = clock_ns,
     ) -> None:
         self._keys = frozenset(keys)
         self._window_id = window_id
@@ -211,7 +211,7 @@ def main(window: str, *keys: str) -> int:
         emitter = open_emitter(keys)
         holder = ExpiringKeys(keys, int(window) if window else None, emitter, say)
         words = ThreadWords() if sys.platform == "win32" else PosixWords()
-        say(f"ready {time.perf_counter_ns()}")
+        say(f"ready {clock_ns()}")
         run(holder, words)
         emitter.close()
     except BrokenPipeError:

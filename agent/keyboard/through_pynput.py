@@ -7,6 +7,7 @@ from typing import Any
 
 from agent.errors import TwoframeError
 from agent.keys import KeyEvent
+from agent.pacing import clock_ns
 
 _START_TIMEOUT_S = 5.0
 
@@ -49,7 +50,7 @@ class PynputKeyboard:
     def _tell(self, name: str, *, down: bool, injected: bool) -> None:
         """A key changed; programs count as one device, keyboards as another."""
         if not self._closing:  # a key may be on its way when we close
-            self._changed(KeyEvent(time.perf_counter_ns(), name, down, injected), int(injected))
+            self._changed(KeyEvent(clock_ns(), name, down, injected), int(injected))
 
     def _watch(self) -> None:
         threading.Thread.join(self._listener)

@@ -4,7 +4,6 @@ import select
 import socket
 import struct
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +13,7 @@ from Xlib.ext import ge, xinput
 from agent.errors import TwoframeError
 from agent.keyboard.x11 import bits, is_emitted, keycodes, open_keyboard
 from agent.keys import KeyEvent
+from agent.pacing import clock_ns
 from agent.x11 import close_display, x_errors
 
 # XIRawEvent after its first ten bytes: device, server time, key code, device that it came from.
@@ -101,7 +101,7 @@ class X11Keyboard:
         name = self._name_of.get(code)
         if name is None:
             return  # not ours: what else is typed is nobody's business
-        time_ns = time.perf_counter_ns()
+        time_ns = clock_ns()
         down = event.evtype == xinput.RawKeyPress
         self._changed(KeyEvent(time_ns, name, down, self._is_emitted(source)), source)
 

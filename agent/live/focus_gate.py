@@ -33,13 +33,19 @@ class Look:
     shut: Shut | None
     box: Box
     cover: str | None = None
+    is_region: bool = False
 
     @property
-    def reason(self) -> str | None:
-        """Why it is shut, for people."""
+    def kind(self) -> str:
+        """Why it is shut, for people: one of `REASONS`, or the same of a region; "" where it is not."""
         if self.shut is None:
-            return None
-        return f"{REASONS[self.shut]}{f': {self.cover!r}' if self.shut == 'covered' else ''}"
+            return ""
+        return REASONS[self.shut].replace("window", "region") if self.is_region else REASONS[self.shut]
+
+    @property
+    def reason(self) -> str:
+        """The same, with the name of what covers the game."""
+        return f"{self.kind}: {self.cover!r}" if self.shut == "covered" else self.kind
 
 
 class FocusGate:
@@ -49,15 +55,6 @@ class FocusGate:
         self._target = target
         self._screen = screen
         self._switches = switches
-
-    @property
-    def what(self) -> str:
-        """What is looked at, for a person: a window or a region."""
-        return "region" if self._target.title is None else "window"
-
-    def reason(self, shut: Shut) -> str:
-        """`REASONS` for a window, and the same for a region."""
-        return REASONS[shut].replace("window", self.what)
 
     def look(self) -> Look:
         """Raises `TwoframeError` if the display has gone."""
@@ -70,7 +67,11 @@ class FocusGate:
         if view.state != "focused":
             return Look(view.state, view.box)
         if not self._screen.holds(view.box):
-            return Look("off screen", view.box)
+            return self.off_screen(view.box)
         if view.cover is None:
             return Look(None, view.box)
         return Look("covered" if view.cover.share >= HIDDEN_SHARE else None, view.box, view.cover.title)
+
+    def off_screen(self, box: Box) -> Look:
+        """What is to be seen at `box` is not wholly on the screen."""
+        return Look("off screen", box, is_region=self._target.title is None)

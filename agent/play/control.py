@@ -1,12 +1,12 @@
 """Who has the keys: the agent, or the person who took them, by hotkey or by touching one on a keyboard."""
 
 import threading
-import time
 from collections.abc import Callable, Collection
 
 from agent.keyboard.key_sink import KeySink
 from agent.keyboard.listener import KeyEvent
 from agent.live.hotkeys import Hotkeys, Switches
+from agent.pacing import clock_ns
 from agent.recording.format import AGENT, PERSON
 
 QUIET_NS = 1_000_000_000  # the agent waits that long after the person's last touch
@@ -29,7 +29,7 @@ class Control:
         holder: KeySink,
         switches: Switches,
         hotkeys: Hotkeys,
-        clock_ns: Callable[[], int] = time.perf_counter_ns,
+        clock_ns: Callable[[], int] = clock_ns,
         *,
         touch: bool,
         shadow: bool = False,

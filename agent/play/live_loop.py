@@ -1,7 +1,6 @@
 """The live loop: grab, prepare, encode once, decide, hold, wait; and stop pressing whenever it should."""
 
 import gc
-import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -9,24 +8,25 @@ import numpy as np
 
 from agent.arrays import Floats
 from agent.frames import Box, Image, RollingFrames, prepare
-from agent.live.focus_gate import REASONS, FocusGate, Look
+from agent.live.focus_gate import FocusGate, Look
 from agent.live.hotkeys import Switches
 from agent.pacing import Pacer
 from agent.play.control import Control
 from agent.play.rollout import Rollout
 from agent.play.rollout_recording import RolloutRecording
 from agent.policy.step import Policy
-from agent.screen.grab import Screen
+from agent.screen.grab import OffScreen, Screen
 
 _NOTHING: frozenset[str] = frozenset()
 _SLOW_AFTER = 30  # decisions, before it is said that this machine cannot hold the rate
 _STALLED_AFTER = 10  # or frames that follow none
+_OUT_OF_DATE_NS = 1_000_000_000  # a decision about a picture so old is none: the machine was suspended in between
 
 
 class Watcher(Protocol):
     """Who is shown what the model sees (`--preview`)."""
 
-    def show(self, frame: Image, probabilities: Floats, *, follows: bool) -> None: ...
+    def show(self, frame: Image, probabilities: Floats, game: Box, *, follows: bool) -> None: ...
 
 
 class LiveLoop:
@@ -73,22 +73,26 @@ class LiveLoop:
     def run(self, duration_s: float | None) -> None:
         """Raises `TwoframeError` if the display, the key holder or the model fails. Leaves with no key held."""
         self._pacer.restart()
-        end_ns = None if duration_s is None else time.perf_counter_ns() + round(duration_s * 1e9)
+        end_ns = None if duration_s is None else self._pacer.clock_ns() + round(duration_s * 1e9)
         try:
-            while not self._switches.ended and (end_ns is None or time.perf_counter_ns() < end_ns):
+            while not self._switches.ended and (end_ns is None or self._pacer.clock_ns() < end_ns):
                 self._pacer.wait(between=self._hold_on)
-                looked_ns = time.perf_counter_ns()
+                looked_ns = self._pacer.clock_ns()
                 look = self._gate.look()
+                self._pacer.ended("looking at the window")
                 if look.shut == "closed":
                     self._say("the window was closed: play ends here")
                     break
                 if look.shut:
                     self._pause(look, looked_ns)
                 else:
-                    self._tick(look.box, looked_ns)
+                    try:
+                        self._tick(look.box, looked_ns)
+                    except OffScreen:  # since the look
+                        self._pause(self._gate.off_screen(look.box), looked_ns)
                 self._check()
                 gc.collect(0)  # looking at the window leaves circles: 6 us now, or memory that grows all the time
-            looked_ns = time.perf_counter_ns()
+            looked_ns = self._pacer.clock_ns()
             if self._recording and self._gate.look().shut is None:
                 self._recording.confirm(looked_ns)
         finally:
@@ -100,28 +104,30 @@ class LiveLoop:
             self._recording.confirm(looked_ns)  # this look found the game focused still
         self._tell_who_plays()
 
-        begun_ns = time.perf_counter_ns()
+        begun_ns = self._pacer.ended("handing over")
         spacing_ns = self._spacing(begun_ns)
         who = self._control.who(begun_ns)
         down = self._control.down if self._shadow else _NOTHING
         image = self._screen.grab(box)
-        grabbed_ns = time.perf_counter_ns()
+        grabbed_ns = self._pacer.ended("grab")
         recorded = prepare(image, meta.recorded)
         frame = prepare(recorded, meta.frame)
-        prepared_ns = time.perf_counter_ns()
+        prepared_ns = self._pacer.ended("prepare")
         features, probabilities = self._policy.step(frame, frames.features)
         frames.push(frame, features)
         action = int(probabilities.argmax())
-        decided_ns = time.perf_counter_ns()
-        self._held = self._keys[action] if frames.is_full else _NOTHING
+        decided_ns = self._pacer.ended("model")
+        in_time = decided_ns - begun_ns <= max(_OUT_OF_DATE_NS, self._pacer.period_ns)
+        self._held = self._keys[action] if frames.is_full and in_time else _NOTHING
         self._control.hold(self._held)
-        held_ns = time.perf_counter_ns()
+        held_ns = self._pacer.ended("hold")
 
-        if self._recording:
+        if self._recording and in_time:
             self._recording.frame(recorded, begun_ns, probabilities, who)
+            self._pacer.ended("handing over")
         if self._watcher:
-            self._watcher.show(frame, probabilities, follows=spacing_ns is not None)
-        if frames.is_full:
+            self._watcher.show(frame, probabilities, box, follows=spacing_ns is not None)
+        if frames.is_full and in_time:
             times_ns = (begun_ns, grabbed_ns, prepared_ns, decided_ns, held_ns)
             self._count(action, float(probabilities[action]), times_ns, spacing_ns)
             if self._shadow:
@@ -157,7 +163,7 @@ class LiveLoop:
     def _tell_who_plays(self) -> None:
         if self._rollout.resume():
             self._say("watching" if self._shadow else "playing")
-        persons = self._control.is_persons(time.perf_counter_ns()) and not self._shadow
+        persons = self._control.is_persons(self._pacer.clock_ns()) and not self._shadow
         if persons != self._rollout.person_plays:
             self._rollout.person_plays = persons
             self._rollout.takeovers += persons
@@ -172,8 +178,7 @@ class LiveLoop:
         self._control.release()
         if self._recording:
             self._recording.discard(looked_ns)
-        assert look.shut is not None
-        if self._rollout.pause(REASONS[look.shut]):
+        if self._rollout.pause(look.kind):
             self._say(f"no key is held: {look.reason}")
         self._forget()
 

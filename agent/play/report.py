@@ -52,6 +52,7 @@ def report(rollout: Rollout, pacer: Pacer, policy: Policy, *, shadow: bool) -> d
         "fps_this_machine_holds": holdable_hz(rollout),
         "ticks": pacer.ticks,
         "late_ticks": pacer.late,
+        "late_ticks_by_stage": dict(pacer.blame.ticks),
         "pauses": rollout.pauses,
         "paused_s": {reason: round(seconds, 3) for reason, seconds in rollout.paused_s.items()},
         "stalls": rollout.stalls,

@@ -4,7 +4,6 @@ It holds the keys that were down for the game, pressed by the agent or by the pe
 in `control` which of the two it was: `train` learns from the person's frames only.
 """
 
-import time
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from agent.arrays import Floats
 from agent.frames import Box, Image
 from agent.keyboard.listener import KeyEvent
 from agent.machine import versions
+from agent.pacing import clock_ns
 from agent.policy.format import PolicyMeta
 from agent.recording.confirmed import ConfirmedJournal
 from agent.recording.format import AGENT, PERSON, Meta, pixels_digest
@@ -37,7 +37,7 @@ class RolloutRecording:
         writer = RecordingWriter(folder, rollout_meta(meta, window, box), ("control", "probabilities"))
         self._journal = Journal(writer, meta.actions)
         self._key_log = KeyLog()
-        self._confirmed = ConfirmedJournal(self._journal, self._key_log, start_ns=time.perf_counter_ns())
+        self._confirmed = ConfirmedJournal(self._journal, self._key_log, start_ns=clock_ns())
 
     @property
     def frame_count(self) -> int:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from agent.machine import usable_cpus
-from agent.pacing import Pacer
+from agent.pacing import WAITING, Pacer
 from agent.play.rollout import STAGES, Rollout
 from agent.policy.format import PolicyMeta
 from agent.policy.step import Policy
@@ -14,7 +14,13 @@ LATE_SHARE = 0.01
 MONOTONE_SHARE = 0.98
 STALLED_SHARE = 0.1
 UNFOCUSED_S = 2.0  # less is the click into the game
+_AWAY = ("the window is ", "the region is ")
 _LEAST_TICKS = 20  # of fewer, one late tick says nothing
+_OTHERS = {  # than those that a decision takes
+    "looking at the window": "the system was slow to tell where the window is; close other programs on this screen",
+    "handing over": "the recording was slow to be handed over; close other programs, or leave --record out",
+}
+_CORES = "other programs took the cores; close them or lower the game's own frame rate"
 
 
 def warnings(rollout: Rollout, pacer: Pacer, policy: Policy) -> list[str]:
@@ -43,16 +49,14 @@ def _rate(rollout: Rollout, pacer: Pacer, policy: Policy) -> str | None:
     hz, fps = holdable_hz(rollout), policy.meta.fps
     if hz is None or pacer.ticks < _LEAST_TICKS or pacer.late <= LATE_SHARE * pacer.ticks:
         return None
-    late = f"warning: {pacer.late} of {pacer.ticks} ticks were late"
+    late, stage = f"warning: {pacer.late} of {pacer.ticks} ticks were late, {pacer.blame}", pacer.blame.stage
+    if stage == WAITING or stage not in STAGES:
+        return f"{late}: {_OTHERS.get(stage or '', _CORES)}"
     if hz >= fps:
-        return (
-            f"{late}, though this machine can hold up to {hz:g} fps: other programs took the cores; close them "
-            "or lower the game's own frame rate"
-        )
-    slowest = STAGES[int(np.median(rollout.stages_ns, axis=0).argmax())]
+        return f"{late}, though this machine can hold up to {hz:g} fps: {_CORES}"
     more = f"try play --threads {policy.threads + 1}, or " if policy.threads < usable_cpus() // 2 else ""
     return (
-        f"{late}, mostly in {slowest}: this machine holds {hz:g} fps, not the {fps:g} of this policy; {more}"
+        f"{late}: this machine holds {hz:g} fps, not the {fps:g} of this policy; {more}"
         f"record at that rate (collect --fps {hz:g}) and train again, or train a smaller network (--encoder compact, "
         "--size)"
     )
@@ -97,7 +101,7 @@ def _pixels(policy: Policy) -> str | None:
 
 
 def _focus(rollout: Rollout) -> str | None:
-    away_s = sum(seconds for reason, seconds in rollout.paused_s.items() if reason.startswith("the window is "))
+    away_s = sum(seconds for reason, seconds in rollout.paused_s.items() if reason.startswith(_AWAY))
     if away_s < UNFOCUSED_S:
         return None
     return (

@@ -3,7 +3,7 @@
 The counter is drawn as black and white squares, most significant bit first, over a moving picture, once per
 frame. LOG gets one line of JSON for each frame drawn, `{"shown": n, "time_ns": t}` (read when the picture was
 handed to the display), and for each key event received, `{"key": name, "down": true, "time_ns": t}`. Times are
-`time.perf_counter_ns`. It ends when the window is closed or on SIGTERM.
+`agent.pacing.clock_ns`. It ends when the window is closed or on SIGTERM.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from agent.arrays import Ints, Levels
+from agent.pacing import clock_ns
 
 BITS = 16
 ROWS = 1 / 8  # the share of the window's height, at its top, that holds the counter
@@ -56,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 if event.type in (pygame.KEYDOWN, pygame.KEYUP):
                     down = event.type == pygame.KEYDOWN
                     name = pygame.key.name(event.key)
-                    log.write(json.dumps({"key": name, "down": down, "time_ns": time.perf_counter_ns()}) + "\n")
+                    log.write(json.dumps({"key": name, "down": down, "time_ns": clock_ns()}) + "\n")
             screen.fill((40, 60, 40))
             x = n * 2 % width
             pygame.draw.rect(screen, (200, 120, 40), (x, height // 2, width // 8, height // 4))
@@ -64,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 white = n >> (BITS - 1 - bit) & 1
                 screen.fill((255, 255, 255) if white else (0, 0, 0), square.move(bit * square.width, 0))
             pygame.display.flip()
-            log.write(json.dumps({"shown": n, "time_ns": time.perf_counter_ns()}) + "\n")
+            log.write(json.dumps({"shown": n, "time_ns": clock_ns()}) + "\n")
             n = (n + 1) % 2**BITS
             due_s = max(due_s + period_s, time.perf_counter() - period_s)
             time.sleep(max(0.0, due_s - time.perf_counter()))

@@ -237,3 +237,17 @@ def test_emitters_keep_the_same_contract(emitter: tuple[Emitter, int, Callable[[
     keyboard.release(["d"])
     assert not is_down("d")
     keyboard.close()
+
+
+def test_what_was_held_when_the_machine_was_suspended_has_expired_and_so_has_what_was_said_before() -> None:
+    bench = Bench()
+    bench.hear("a")
+    assert bench.emitter.down == {"a"}
+    before = bench.word("a d")
+    bench.now_ns += 3600_000 * MS
+    bench.holder.look_after()
+    assert bench.emitter.down == set()
+    bench.holder.hear(before)
+    assert bench.emitter.down == set()
+    bench.hear("d")
+    assert bench.emitter.down == {"d"}

@@ -18,7 +18,7 @@ from played import Held, ended, held_key, keys_down
 from agent.frames import Box, Image
 from agent.live.focus_gate import FocusGate
 from agent.live.hotkeys import Hotkeys, Switches
-from agent.pacing import Pacer
+from agent.pacing import WAITING, Pacer
 from agent.play.control import Control
 from agent.play.live_loop import LiveLoop
 from agent.play.report import summary
@@ -81,13 +81,15 @@ def test_the_fastest_is_chosen_by_measuring(policy: Path) -> None:
     assert Policy.load(policy, threads=2).step_ms == {}
 
 
-def rolled(policy: Policy, *, latency_ms: float, late: int) -> list[str]:
+def rolled(policy: Policy, *, latency_ms: float, late: int, stage: str = "model") -> list[str]:
     rollout, pacer = Rollout(3), Pacer(policy.meta.fps)
     rollout.resume()
     for n in range(100):
         edges = tuple(round(latency_ms * MS * part) for part in (0, 0.1, 0.2, 0.9, 1))
         rollout.decided(n % 3, 0.9, edges, policy.meta.spacing.median_ns)
     pacer.ticks, pacer.late = 100, late
+    for n in range(late):
+        pacer.blame.add(stage, (n + 1) * MS)
     return warnings(rollout, pacer, policy)
 
 
@@ -95,11 +97,17 @@ def test_warnings_name_the_rate_that_this_machine_holds_and_what_helps(policy: P
     loaded = Policy.load(policy, threads=1)
     assert rolled(loaded, latency_ms=10, late=0) == []
     (slow,) = rolled(loaded, latency_ms=50, late=40)
-    assert "mostly in model" in slow
+    assert "40 of 100 ticks were late, 40 because model took up to 40 ms: this machine" in slow
     assert "holds 20 fps, not the 30" in slow
     assert "collect --fps 20" in slow
     (crowded,) = rolled(loaded, latency_ms=10, late=40)
-    assert "other programs took the cores" in crowded
+    assert "though this machine can hold up to 100 fps: other programs took the cores" in crowded
+    (asleep,) = rolled(loaded, latency_ms=10, late=40, stage=WAITING)
+    assert "the system woke the loop up to 40 ms too late: other programs took the cores" in asleep
+    (looking,) = rolled(loaded, latency_ms=50, late=40, stage="looking at the window")
+    assert (
+        "40 because looking at the window took up to 40 ms: the system was slow to tell where the window is" in looking
+    )
     assert holdable_hz(Rollout(3)) is None
 
 

@@ -16,6 +16,7 @@ from x11_windows import handle_of
 from Xlib import X
 from Xlib.ext import xtest
 
+from agent.pacing import clock_ns
 from agent.recording.reader import Recording
 from games.window.counter import read_counter
 from games.window.display import VirtualDisplay
@@ -38,10 +39,10 @@ def tap(display: VirtualDisplay, *keys: str, held_s: float = 0.1) -> list[Tapped
     with display.connection() as connection:
         for key in keys:
             for kind in (X.KeyPress, X.KeyRelease):
-                begun_ns = time.perf_counter_ns()
+                begun_ns = clock_ns()
                 xtest.fake_input(connection, kind, CODES[key])
                 connection.sync()
-                tapped.append(Tapped(key, kind == X.KeyPress, begun_ns, time.perf_counter_ns()))
+                tapped.append(Tapped(key, kind == X.KeyPress, begun_ns, clock_ns()))
                 time.sleep(held_s)
     return tapped
 

@@ -13,6 +13,7 @@ from x11_person import Person
 from agent.actions import ActionSet
 from agent.errors import UsageError
 from agent.keys import KeyEvent
+from agent.pacing import clock_ns
 from agent.recording.format import AGENT
 from agent.recording.reader import Recording
 from collect.disturbance import Disturbance
@@ -37,10 +38,10 @@ def test_the_game_is_disturbed_and_the_recording_is_the_persons(
         wait_for(lambda: (tmp_path / "rec" / "frames.npy").exists(), "the recording")
         mine_ns = []
         while len(mine_ns) < 8 or len(wrong_presses(counter)) < 5:  # about once a second, at random moments
-            mine_ns.append(time.perf_counter_ns())
+            mine_ns.append(clock_ns())
             person.press("w")
             time.sleep(0.8)
-            mine_ns.append(time.perf_counter_ns())
+            mine_ns.append(clock_ns())
             person.release("w")
             time.sleep(0.3)
         process.send_signal(signal.SIGINT)
