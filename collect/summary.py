@@ -48,8 +48,8 @@ def summary(recording: Recording, progress: Progress, journal: Journal, fps: flo
     if progress.late > LATE_SHARE * progress.ticks:
         remedy = REMEDIES.get(progress.blame.stage or "", OTHER_REMEDY)
         lines.append(
-            f"warning: this machine does not hold {fps:g} fps: {progress.late} frames were late, {progress.blame}; "
-            f"{remedy}"
+            f"warning: this machine does not hold {fps:g} fps: {progress.late} of {progress.ticks} frames late, "
+            f"{progress.blame}; {remedy}"
         )
     if journal.dropped:
         lines.append(
