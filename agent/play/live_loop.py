@@ -155,9 +155,11 @@ class LiveLoop:
                 self._say_too_slow(latency_ns)
 
     def _say_too_slow(self, took_ns: int) -> None:
+        blame = self._pacer.blame
         self._say(
             f"warning: a frame and its decision take {took_ns / 1e6:.0f} ms here, longer than the "
-            f"{self._pacer.period_ns / 1e6:.0f} ms from frame to frame: it will not play as it learned"
+            f"{self._pacer.period_ns / 1e6:.0f} ms from frame to frame{f' ({blame})' if blame.stage else ''}: "
+            "it will not play as it learned"
         )
 
     def _tell_who_plays(self) -> None:

@@ -26,7 +26,7 @@ _CORES = "other programs took the cores; close them or lower the game's own fram
 def warnings(rollout: Rollout, pacer: Pacer, policy: Policy) -> list[str]:
     """One line for each thing that is wrong, none for a rollout as it should be."""
     found = [
-        _stalls(rollout, policy.meta),
+        _stalls(rollout, pacer, policy.meta),
         _rate(rollout, pacer, policy),
         _spacing(rollout, policy.meta),
         _pixels(policy),
@@ -62,18 +62,19 @@ def _rate(rollout: Rollout, pacer: Pacer, policy: Policy) -> str | None:
     )
 
 
-def _stalls(rollout: Rollout, meta: PolicyMeta) -> str | None:
+def _stalls(rollout: Rollout, pacer: Pacer, meta: PolicyMeta) -> str | None:
     if not rollout.stalls:
         return None
     if rollout.stalls < STALLED_SHARE * (rollout.stalls + rollout.decisions):
         times = "once" if rollout.stalls == 1 else f"{rollout.stalls} times"
         return f"warning: the loop stalled {times}; the frames before were forgotten each time"
     spacing_ns = float(np.median(rollout.stalls_ns))
+    blame = f" ({pacer.blame})" if pacer.blame.stage else ""
     return (
         f"warning: {rollout.stalls} frames came about {spacing_ns / 1e6:.0f} ms after the one before, too late to be "
-        f"its neighbour: this machine holds {1e9 / spacing_ns:.2g} fps, not the {meta.fps:g} of this policy; record at "
-        f"that rate (collect --fps {1e9 / spacing_ns:.2g}) and train again, or train a smaller network (--encoder "
-        "compact, --size)"
+        f"its neighbour{blame}: this machine holds {1e9 / spacing_ns:.2g} fps, not the {meta.fps:g} of this policy; "
+        f"record at that rate (collect --fps {1e9 / spacing_ns:.2g}) and train again, or train a smaller network "
+        "(--encoder compact, --size)"
     )
 
 

@@ -161,6 +161,8 @@ def test_where_no_frame_follows_another_it_says_why_nothing_is_pressed(policy: P
     nothing, why, *_ = summary(rollout, pacer, loaded, shadow=False)
     assert nothing == "found no decision made"
     assert "not the 30 of this policy" in why
+    for line in (said[-1], why):
+        assert "because grab took up to" in line
 
 
 def poisoned(policy: Path, tmp_path: Path) -> Path:
