@@ -19,6 +19,7 @@ Interpolation = Literal["area", "linear", "nearest"]
 Image = Levels
 
 MAX_SIDE = 4096
+LEAST_SIDE = 2  # of a frame that is recorded or learned from: a single row or column is no picture
 _INTERPOLATION = {"area": cv2.INTER_AREA, "linear": cv2.INTER_LINEAR, "nearest": cv2.INTER_NEAREST}
 
 
@@ -144,6 +145,8 @@ def parse_size(text: str) -> tuple[int, int]:
     width, x, height = text.partition("x")
     if not (x and width.isdecimal() and height.isdecimal()):
         raise TwoframeError(f"--size: found {text!r}, expected WIDTHxHEIGHT such as 160x120")
+    if min(int(width), int(height)) < LEAST_SIDE:
+        raise TwoframeError(f"--size: found {text!r}, expected at least {LEAST_SIDE}x{LEAST_SIDE}")
     return int(width), int(height)
 
 

@@ -31,19 +31,26 @@ def meta(
 
 
 def write_recording(
-    folder: Path, frames: Sequence[np.ndarray], keys: Sequence[str], *, described: Meta | None = None
+    folder: Path,
+    frames: Sequence[np.ndarray],
+    keys: Sequence[str],
+    *,
+    described: Meta | None = None,
+    came_hz: float | None = None,
+    times_ns: Sequence[int] | None = None,
 ) -> Path:
-    """One key held at each frame ('' for none); frames at the exact rate."""
+    """One key held at each frame ('' for none); frames at the exact rate, unless they came at another or at times."""
     described = described or meta(size=(frames[0].shape[1], frames[0].shape[0]) if len(frames) else (16, 12))
-    period_ns = round(1e9 / described.fps)
+    period_ns = round(1e9 / (came_hz or described.fps))
+    times_ns = times_ns if times_ns is not None else [t * period_ns for t in range(len(frames))]
     with RecordingWriter(folder, described) as writer:
         held = ""
-        for t, (frame, key) in enumerate(zip(frames, keys, strict=True)):
+        for frame, key, time_ns in zip(frames, keys, times_ns, strict=True):
             if key != held:
                 if held:
-                    writer.key_event(t * period_ns, held, down=False)
+                    writer.key_event(int(time_ns), held, down=False)
                 if key:
-                    writer.key_event(t * period_ns, key, down=True)
+                    writer.key_event(int(time_ns), key, down=True)
                 held = key
-            writer.append(frame, t * period_ns)
+            writer.append(frame, int(time_ns))
     return folder

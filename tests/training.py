@@ -26,7 +26,10 @@ def bar_frames(t: int, seed: int) -> tuple[list[np.ndarray], list[str]]:
     return frames, keys
 
 
-def bar_recording(folder: Path, t: int = 400, seed: int = 0, **changed: object) -> Path:
-    """A recording of `t` frames of the bar, at 20 Hz."""
+def bar_recording(
+    folder: Path, t: int = 400, seed: int = 0, *, came_hz: float | None = None, **changed: object
+) -> Path:
+    """A recording of `t` frames of the bar, at 20 Hz; `came_hz` where they came otherwise than was asked for."""
     frames, keys = bar_frames(t, seed)
-    return write_recording(folder, frames, keys, described=meta(size=SIZE, **changed))  # type: ignore[arg-type]
+    described = meta(size=SIZE, **changed)  # type: ignore[arg-type]
+    return write_recording(folder, frames, keys, described=described, came_hz=came_hz)

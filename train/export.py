@@ -120,10 +120,8 @@ class _Step(tf.Module):  # type: ignore[misc]  # TensorFlow comes without types
 
 def compare(policy: Policy, weights: str, dataset: Dataset, judgement: Judgement) -> Agreement:
     """Let `policy` play the first validation windows as `play` does, beside what Keras said of them."""
-    ends = judgement.ends[:_COMPARED]
-    order = np.lexsort((ends, ends % dataset.stride))  # as play sees them: every `stride`-th in a row
-    said = played(policy, dataset, ends[order])
-    keras_said = judgement.probabilities[:_COMPARED][order]
+    said = played(policy, dataset, judgement.ends[:_COMPARED])
+    keras_said = judgement.probabilities[:_COMPARED]
     return Agreement(
         weights=weights,
         windows=len(said),
@@ -133,18 +131,18 @@ def compare(policy: Policy, weights: str, dataset: Dataset, judgement: Judgement
 
 
 def played(policy: Policy, dataset: Dataset, ends: Ints) -> Floats:
-    """(M, A) float32: what `policy` says at the frames `ends` (M,), where in a row each frame encoded once."""
-    frames, stride = policy.meta.frames_per_window, dataset.stride
-    rolling = RollingFrames(frames, policy.meta.feature_size, policy.meta.apart)
+    """(M, A) float32: what `policy` says at the increasing `ends` (M,), where in a row each frame encoded once."""
+    frames = policy.meta.frames_per_window
     image = np.empty((1, *dataset.frame.shape), np.uint8)
     result = np.empty((len(ends), len(dataset.actions)), np.float32)
     before = -1
     for row, end in enumerate(ends.tolist()):
         first = end
-        if end != before + stride:  # another stretch
-            rolling.clear()
-            first = end - (frames - 1) * dataset.apart
-        for t in range(first, end + 1, stride):
+        if end != before + 1:  # another stretch
+            apart = dataset.apart_at(end)
+            rolling = RollingFrames(frames, policy.meta.feature_size, apart)
+            first = end - (frames - 1) * apart
+        for t in range(first, end + 1):
             dataset.gather(np.array([t]), image)
             features, result[row] = policy.step(image[0], rolling.features)
             rolling.push(image[0], features)

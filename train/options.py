@@ -11,9 +11,10 @@ import tyro
 from agent.actions import ActionSet
 from agent.command_line.flags import Group
 from agent.errors import TwoframeError, UsageError, raise_if_any, usage
-from agent.frames import Box, Color, FrameSpec, parse_size
+from agent.frames import LEAST_SIDE, Box, Color, FrameSpec, parse_size
 from agent.policy.format import MAX_FRAMES
 from train.dataset.batches import Augmentation
+from train.dataset.joining import MAX_APART_MS
 
 DESCRIPTION = """Learn to play from recordings of somebody playing, and write a policy for play.
   train runs/monday runs/tuesday --out policies/first
@@ -30,7 +31,6 @@ Precision = Literal["float32", "bfloat16"]
 Weights = Literal["int8", "float16", "float32"]
 Join = Literal["lstm", "channels"]
 Balance = Literal["none", "half", "full"]
-MAX_APART_MS = 1000.0
 BALANCE = {"none": 0.0, "half": 0.5, "full": 1.0}  # the power of an action's share that its weight takes off
 
 
@@ -182,6 +182,8 @@ class TrainOptions:
                         "record larger frames for more"
                     )
                 width, height = wide, high
+            if min(width, height) < LEAST_SIDE:
+                raise UsageError(f"--crop: found {width}x{height}, expected at least {LEAST_SIDE}x{LEAST_SIDE}")
             if self.color == "rgb" and recorded.color == "gray":
                 raise UsageError("--color: found rgb for gray recordings, expected gray; record with --color rgb")
             return FrameSpec(

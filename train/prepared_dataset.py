@@ -71,6 +71,8 @@ def prepare_dataset(options: TrainOptions, room: Path) -> PreparedDataset:
         shift_ms=options.label_shift_ms,
         stride=options.stride,
         apart_ms=options.apart_ms,
+        frames=options.frames,
+        told=[name for name in ("size", "crop", "color") if getattr(options, name)],
         skip_disturbed=options.skip_disturbed,
         room=room,
     )
@@ -101,6 +103,7 @@ def prepare_dataset(options: TrainOptions, room: Path) -> PreparedDataset:
 def described(prepared: PreparedDataset) -> Iterator[str]:
     """What a person should know before the training starts, line by line."""
     dataset = prepared.dataset
+    yield from dataset.notes
     yield (
         f"{len(dataset)} frames in {len(dataset.sources)} recording{'s'[: len(dataset.sources) > 1]}, "
         f"{dataset.frame} at {dataset.fps:g} fps; {len(prepared.training)} windows to learn from, "
@@ -126,6 +129,6 @@ def standing_share(prepared: PreparedDataset, most: int = 500) -> float:
     pair: Image = np.empty((2, *dataset.frame.shape), np.uint8)
     standing = 0
     for end in ends:
-        dataset.gather(np.array([end - dataset.apart, end]), pair)
+        dataset.gather(np.array([end - dataset.apart_at(end), end]), pair)
         standing += np.array_equal(*pair)
     return standing / max(1, len(ends))

@@ -20,6 +20,10 @@ from agent.errors import TwoframeError
 from agent.json_files import read_json
 from agent.recording.format import KEY_EVENT, PERSON, Meta
 
+# Of the rate asked for. Within it, two frames of a window come less far from their time than by being whole frames
+# (110 ms are 100 at 20 fps), and what jitters on a machine that keeps up lies far within it.
+RATE_TOLERANCE = 0.05
+
 
 @dataclass(frozen=True, slots=True)
 class Recording:
@@ -53,6 +57,33 @@ class Recording:
     def median_spacing_ns(self) -> int:
         """Of neighbouring frames; 0 where there are fewer than two."""
         return int(np.median(np.diff(self.captured_ns))) if len(self) > 1 else 0
+
+    @property
+    def measured_hz(self) -> float:
+        """Frames a second where it recorded, gaps left out; as asked for where no two frames follow each other.
+
+        A mean, since the typical spacing is not the rate where frames come now one and now two beats of the screen
+        apart.
+        """
+        spacing_ns = np.diff(self.captured_ns)[~self.gap_before()[1:]]
+        return 1e9 / float(spacing_ns.mean()) if len(spacing_ns) else self.meta.fps
+
+    @property
+    def rate_hz(self) -> float:
+        """The rate to learn and play at: what was asked for where it was held, else what was measured."""
+        measured_hz = self.measured_hz
+        if abs(measured_hz / self.meta.fps - 1) <= RATE_TOLERANCE:
+            return self.meta.fps
+        return float(f"{measured_hz:.4g}")
+
+    @property
+    def pressed(self) -> frozenset[str]:
+        """The watched keys that a person held at any time, those held at the start too."""
+        if self.meta.source == "rollout" and self.control is not None:
+            columns = np.flatnonzero(self.keys[self.control == PERSON].any(axis=0))
+        else:
+            columns = np.unique(self.key_events["key"][self.key_events["down"]])
+        return frozenset(self.meta.keys[k] for k in columns)
 
     def gap_before(self) -> Bools:
         """(T,) bool: whether a gap lies before frame t, a spacing of more than twice the median; t=0 always."""

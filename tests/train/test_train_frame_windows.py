@@ -151,7 +151,7 @@ def test_frames_are_prepared_again_for_a_smaller_spec(tmp_path: Path) -> None:
     ("changed", "said"),
     [
         ({"size": (16, 12)}, "found frames 16x12 gray, expected 32x24 gray"),
-        ({"fps": 10.0}, "found 10 fps, expected 20"),
+        ({"fps": 15.0}, "found 20 frames a second, most have 15, expected two of them about 67 ms apart"),
         (
             {"actions": ActionSet.parse(["left=a", "forward=w", "right=e"])},
             "found actions left=a forward=w right=e, expected left=a",
@@ -170,8 +170,7 @@ def test_recordings_that_do_not_belong_together_are_named(
     with pytest.raises(TwoframeError) as error:
         opened(tmp_path / "one", tmp_path / "two", room=tmp_path)
     assert said in str(error.value)
-    assert str(tmp_path / "one") in str(error.value)
-    assert str(tmp_path / "two") in str(error.value)
+    assert "train them apart" in str(error.value)
 
 
 def test_an_empty_recording_and_an_action_never_played_are_refused(tmp_path: Path) -> None:

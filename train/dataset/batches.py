@@ -142,8 +142,8 @@ class Batches:
 
     def _rows(self) -> Iterator[Ints]:
         """Frames of each stretch of which any neighbours make a window: every `apart`-th, from each possible start."""
-        apart = self._dataset.apart
         for start, stop in self._stretches:
+            apart = self._dataset.apart_at(start)
             for phase in range(min(apart, stop - start)):
                 row = np.arange(start + phase, stop, apart)
                 if len(row) >= self._frames:

@@ -5,7 +5,7 @@ Frames stay on disk and are mapped; labels and times are small and live in memor
 
 import errno
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,15 +14,14 @@ import numpy as np
 
 from agent.actions import ActionSet
 from agent.arrays import Bools, Floats, Ints, Levels
-from agent.errors import TwoframeError, raise_if_any
+from agent.errors import TwoframeError
 from agent.frames import FrameSpec, Image, prepare
 from agent.policy.format import Spacing
 from agent.recording.format import PERSON, Meta
 from agent.recording.reader import Recording
+from train.dataset.joining import Steps, join, steps_between
 
-FPS_TOLERANCE = 0.1  # rates further apart than this share make no common spacing of two frames
 LATENCY_MS = 6.0  # from a frame to the key of `play`, 99 times of 100; what comes after, a person's has too
-_CHUNK = 256  # frames prepared between two writes
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +29,13 @@ class Dataset:
     """T frames of one or several recordings in a row; frame t is the same in every array.
 
     `sources` hold the frames (T_i, H, W, C) uint8, recording by recording, the i-th from `starts[i]` to
-    `starts[i + 1]`. The policy sees every `stride`-th frame; the frames of a window lie `apart` frames from each
-    other, a multiple of that, and windows may end at any frame. labels (T,) int64; previous (T,) int64 is the action
-    held `stride` frames earlier, -1 after a gap; gap_before (T,) bool, also at the start of a recording; is_target
-    (T,) bool where the keys are a person's and the label is known; is_correction (T,) bool in a rollout; captured_ns
-    (T,) int64, from the start of each recording. A label is what was held `shift_ms` after its frame.
+    `starts[i + 1]`. The policy sees every `stride`-th frame of `meta.fps`; the frames of a window lie `apart` of these
+    frames from each other, a multiple of `stride`, and windows may end at any frame. In a recording of another rate it
+    is as many of its own as take that long: `steps` tells, where there is one. labels (T,) int64; previous (T,) int64
+    is the action held at the frame seen before, -1 after a gap; gap_before (T,) bool, also at the start of a recording;
+    is_target (T,) bool where the keys are a person's and the label is known; is_correction (T,) bool in a rollout;
+    captured_ns (T,) int64, from the start of each recording. A label is what was held `shift_ms` after its frame.
+    `meta` is of all: `frame` is what all were brought to, `fps` was measured. `notes` are lines for a person.
     """
 
     sources: tuple[Levels, ...]
@@ -51,6 +52,8 @@ class Dataset:
     stride: int = 1
     apart: int = 1
     shift_ms: float = 0.0
+    steps: Steps | None = None
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -66,15 +69,29 @@ class Dataset:
         """Frames a second as the policy sees them."""
         return self.meta.fps / self.stride
 
+    @property
+    def widest_apart(self) -> int:
+        """Frames between neighbours of a window, in the recording where they are most."""
+        return max(self.steps.aparts) if self.steps else self.apart
+
+    def apart_at(self, t: int) -> int:
+        """Frames between neighbours of a window, in the recording of frame `t`."""
+        return self.steps.aparts[self._recording_of(t)] if self.steps else self.apart
+
+    def _recording_of(self, t: int) -> int:
+        return int(np.searchsorted(self.starts, t, side="right")) - 1
+
     def gather(self, index: Ints, out: Levels) -> None:
         """Copy the frames `index` (L,), all of one recording, to `out` (L, H, W, C)."""
-        i = int(np.searchsorted(self.starts, index[0], side="right")) - 1
+        i = self._recording_of(int(index[0]))
         np.take(self.sources[i], index - self.starts[i], axis=0, out=out, mode="clip")
 
     def spacing(self, windows: Ints) -> Spacing:
         """From the frame seen before to the last of the `windows` that end at these: 1st, 50th, 99th percentile."""
         inside = windows[self.previous[windows] >= 0]
-        spacings = self.captured_ns[inside] - self.captured_ns[inside - self.stride]
+        strides = np.array(self.steps.strides if self.steps else [self.stride] * len(self.sources))
+        strides = strides[np.searchsorted(self.starts, inside, side="right") - 1]
+        spacings = self.captured_ns[inside] - self.captured_ns[inside - strides]
         if not len(spacings):
             period_ns = round(1e9 / self.fps)
             return Spacing(period_ns, period_ns, period_ns)
@@ -91,13 +108,16 @@ def open_dataset(
     stride: int,
     room: Path,
     apart_ms: float = 0.0,
+    frames: int = 2,
+    told: Collection[str] = (),
     skip_disturbed: bool = False,
 ) -> Dataset:
-    """Open the recordings in `folders` and look whether they belong together.
+    """Open the recordings in `folders` and bring them together (`train/dataset/joining.py`).
 
-    `actions` replace the recorded ones; `frame_of` tells from the recorded FrameSpec the one that the policy
-    is to see; the frames of a window lie `apart_ms` from each other, to the nearest frame. The label of a frame
-    is what was held `shift_ms` later, None: in the middle of the time for which `play` holds what it decides on that
+    `actions` replace the recorded ones, of which each recording keeps its own default; `frame_of` tells from the
+    FrameSpec that all are brought to the one that the policy is to see, `told` what of `size`, `crop` and `color` was
+    asked for; the `frames` of a window lie `apart_ms` from each other, to the nearest frame. The label of a frame is
+    what was held `shift_ms` later, None: in the middle of the time for which `play` holds what it decides on that
     frame, since a policy that says what was held at the frame itself is late by that much. Frames that must be
     prepared anew go to a file without a name in the folder `room`.
     Frames under `collect --disturb` are learned too, by the keys that the person held against it (the labels of DART,
@@ -105,30 +125,34 @@ def open_dataset(
     Raises `TwoframeError` naming the folders that do not fit.
     """
     recordings = [Recording.open(folder) for folder in folders]
-    _check_together(recordings, with_own_actions=actions is None)
-    meta = recordings[0].meta
-    actions = actions or meta.actions
+    joined_to = join(recordings, with_own_actions=actions is None, told=told)
+    meta = joined_to.meta
+    steps = steps_between(recordings, meta.fps, stride=stride, apart_ms=apart_ms, frames=frames)
     if shift_ms is None:
         shift_ms = 1000 * stride / meta.fps / 2 + LATENCY_MS
-    labels = [_labels(recording, actions, round(shift_ms * 1e6), skip_disturbed) for recording in recordings]
+    shift_ns = round(shift_ms * 1e6)
+    labels = [_labels(one, actions or one.meta.actions, shift_ns, skip_disturbed) for one in recordings]
+    actions = actions or meta.actions
     joined = np.concatenate([label for label, _ in labels])
     is_target = np.concatenate([target for _, target in labels])
     _check_every_action(joined[is_target], actions, folders)
 
-    gap_before = np.concatenate([recording.gap_before() for recording in recordings])
+    gaps = [recording.gap_before() for recording in recordings]
+    previous = [previous_actions(label, gap, n) for (label, _), gap, n in zip(labels, gaps, steps.strides, strict=True)]
     is_rollout = [np.full(len(recording), recording.meta.source == "rollout") for recording in recordings]
     starts = np.concatenate([[0], np.cumsum([len(recording) for recording in recordings])])
-    sources = tuple(recording.frames for recording in recordings)
     frame = frame_of(meta.frame)
-    is_as_recorded = frame.shape == meta.frame.shape and frame.crop is None
-    if not is_as_recorded:
-        sources = tuple(_prepared(source, frame, room) for source in sources)
+    own = None if frame.shape == meta.frame.shape and frame.crop is None else frame
+    sources = [
+        _prepared(recording.frames, [spec for spec in (way, own) if spec], room)
+        for recording, way in zip(recordings, joined_to.ways, strict=True)
+    ]
     return Dataset(
         sources=tuple(np.asarray(source) for source in sources),
         starts=starts.astype(np.int64),
         labels=joined,
-        previous=previous_actions(joined, gap_before, stride),
-        gap_before=gap_before,
+        previous=np.concatenate(previous),
+        gap_before=np.concatenate(gaps),
         is_target=is_target,
         is_correction=np.concatenate(is_rollout) & is_target,
         captured_ns=np.concatenate([recording.captured_ns for recording in recordings]),
@@ -137,7 +161,9 @@ def open_dataset(
         frame=frame,
         stride=stride,
         shift_ms=shift_ms,
-        apart=stride * max(1, round(apart_ms / 1000 * meta.fps / stride)),
+        apart=steps.apart,
+        steps=steps,
+        notes=joined_to.notes,
     )
 
 
@@ -148,33 +174,6 @@ def previous_actions(labels: Ints, gap_before: Bools, stride: int) -> Ints:
     is_near = unbroken[stride:] == unbroken[:-stride]
     previous[stride:][is_near] = labels[:-stride][is_near]
     return previous
-
-
-def _check_together(recordings: Sequence[Recording], *, with_own_actions: bool) -> None:
-    first = recordings[0]
-    problems = [
-        f"{recording.folder}: found no frames, expected a recording with some; leave it out or record again"
-        for recording in recordings
-        if not len(recording)
-    ]
-    for recording in recordings[1:]:
-        for what, found, expected in [
-            ("frames", str(recording.meta.frame), str(first.meta.frame)),
-            ("crop of", recording.meta.frame.crop_of, first.meta.frame.crop_of),
-            ("actions", str(recording.meta.actions), str(first.meta.actions)),
-        ]:
-            if found != expected and (with_own_actions or what != "actions"):
-                remedy = "name the actions to learn with --keys" if what == "actions" else "record again"
-                problems.append(
-                    f"{recording.folder}: found {what} {found}, expected {expected} as in {first.folder}; "
-                    f"train them apart or {remedy}"
-                )
-        if abs(recording.meta.fps / first.meta.fps - 1) > FPS_TOLERANCE:
-            problems.append(
-                f"{recording.folder}: found {recording.meta.fps:g} fps, expected {first.meta.fps:g} as in "
-                f"{first.folder}; train them apart or record again"
-            )
-    raise_if_any(problems)
 
 
 def _labels(recording: Recording, actions: ActionSet, shift_ns: int, skip_disturbed: bool) -> tuple[Ints, Bools]:
@@ -202,12 +201,17 @@ def _check_every_action(labels: Ints, actions: ActionSet, folders: Sequence[Path
         )
 
 
-def _prepared(source: Levels, frame: FrameSpec, room: Path) -> Levels:
-    """`source` (T, H, W, C) prepared by `frame`, mapped from a file that vanishes with the process."""
+def _prepared(source: Levels, specs: Sequence[FrameSpec], room: Path) -> Levels:
+    """`source` (T, H, W, C) prepared by `specs` in turn, mapped from a file that vanishes with the process."""
+    if not specs:
+        return source
+    frame = specs[-1]
     try:
         with tempfile.TemporaryFile(dir=room) as file:
-            for start in range(0, len(source), _CHUNK):
-                file.write(np.stack([prepare(image, frame) for image in source[start : start + _CHUNK]]).tobytes())
+            for image in source:
+                for spec in specs:
+                    image = prepare(image, spec)
+                file.write(image.tobytes())
             file.flush()
             return np.memmap(file, np.uint8, "r", shape=(len(source), *frame.shape))
     except OSError as error:

@@ -4,7 +4,7 @@ A stretch is an unbroken row of frames: no gap and no border between recordings,
 validation, lies inside. Windows never leave their stretch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -45,8 +45,8 @@ def stretches_of(gap_before: Bools, part: Bools) -> tuple[Stretch, ...]:
 
 def frame_windows_of(dataset: Dataset, stretches: Sequence[Stretch], frames: int) -> Ints:
     """(M,) int64: the last frame of each window of `frames` frames that has a label to learn."""
-    reach = (frames - 1) * dataset.apart
-    ends = [np.arange(start + reach, stop) for start, stop in stretches if stop - start > reach]
+    reaches = [(frames - 1) * dataset.apart_at(start) for start, _ in stretches]
+    ends = [np.arange(start + reach, stop) for (start, stop), reach in zip(stretches, reaches, strict=True)]
     joined = np.concatenate(ends) if ends else np.empty(0, np.int64)
     return joined[dataset.is_target[joined]]
 
@@ -55,43 +55,115 @@ def split(dataset: Dataset, *, frames: int, seed: int) -> Split:
     """Contiguous blocks spread over the recordings for validation, the rest for training.
 
     One block of about `VALIDATION_SHARE` lies at random in each section of half a minute, a guard on both of
-    its sides. Of several draws the one is taken whose validation windows show every action and come nearest
-    to the shares of all. The same for the same seed. Raises `TwoframeError` where no windows are left.
+    its sides. Of several draws the one is taken whose windows show every action on both sides and whose validation
+    windows come nearest to the shares of all. Where no draw shows them all, the blocks are laid where the rare actions
+    are. The same for the same seed; and what there is decides, not the seed, whether it can be learned from. Raises
+    `TwoframeError` where no windows are left.
     """
     total = len(dataset)
-    sections = int(np.clip(total // _SECTION, 2, 64))
-    length = total / sections
-    reach = (frames - 1) * dataset.apart
-    block = max(reach + 2, round(length * VALIDATION_SHARE))
-    guard = max(reach, min(round(dataset.meta.fps), round(length * VALIDATION_SHARE / 4)))
     everything = frame_windows_of(dataset, stretches_of(dataset.gap_before, np.ones(total, np.bool_)), frames)
     if not len(everything):
         raise TwoframeError(
             f"recordings: found {total} frames but no {frames} in a row without a gap and with a person's keys, "
             "expected some; record longer"
         )
+    reach = (frames - 1) * dataset.widest_apart
     wanted = _shares(dataset, everything)
-    best: tuple[float, Split] | None = None
-    rng = np.random.default_rng([seed, 1])
-    for _ in range(_DRAWS):
-        is_validation = np.zeros(total, np.bool_)
-        is_near = np.zeros(total, np.bool_)
-        for section in range(sections):
-            room = max(0, int(length) - block)
-            start = int(section * length) + int(rng.integers(0, room + 1))
-            is_validation[start : start + block] = True
-            is_near[max(0, start - guard) : start + block + guard] = True
-        drawn = Split(
-            stretches_of(dataset.gap_before, ~is_near), stretches_of(dataset.gap_before, is_validation), guard
+    places = Places.of(dataset, everything, reach)
+    _require(dataset, wanted, is_judged=bool(places.allowed.any()))
+
+    def drawn(starts: Sequence[int]) -> tuple[float, Split]:
+        is_validation, is_near = np.zeros(total, np.bool_), np.zeros(total, np.bool_)
+        for start in starts:
+            is_validation[start : start + places.block] = True
+            is_near[max(0, start - places.guard) : start + places.block + places.guard] = True
+        one = Split(
+            stretches_of(dataset.gap_before, ~is_near), stretches_of(dataset.gap_before, is_validation), places.guard
         )
-        training = _shares(dataset, frame_windows_of(dataset, drawn.training, frames))
-        validation = _shares(dataset, frame_windows_of(dataset, drawn.validation, frames))
-        far = float(np.abs(validation - wanted).sum()) + 10.0 * int((training == 0).sum() + (validation == 0).sum())
-        if best is None or far < best[0]:
-            best = far, drawn
-    assert best is not None
-    _check(dataset, best[1], frames)
-    return best[1]
+        training = _shares(dataset, frame_windows_of(dataset, one.training, frames))
+        validation = _shares(dataset, frame_windows_of(dataset, one.validation, frames))
+        missing = int((training == 0).sum()) * len(wanted) + int((validation == 0).sum())
+        return float(np.abs(validation - wanted).sum()) + 10.0 * missing, one
+
+    def best(draws: Iterator[list[int]]) -> tuple[float, Split]:
+        return min((drawn(starts) for starts in draws), key=lambda one: one[0])
+
+    rng = np.random.default_rng([seed, 1])
+    found = best(places.anywhere(rng) for _ in range(_DRAWS))
+    if found[0] >= 10.0:
+        found = min(found, best(places.chosen(rng) for _ in range(_DRAWS)), key=lambda one: one[0])
+    return found[1]
+
+
+class Places(NamedTuple):
+    """Where validation blocks of `block` frames may begin: within `room` of the first frame of each section.
+
+    allowed (T,) bool: such starts as leave the first window of every action to be learned from and show one to judge
+    by; windows (A, T + 1) int64: those of each action that end before a frame.
+    """
+
+    sections: tuple[int, ...]
+    room: int
+    block: int
+    guard: int
+    reach: int
+    allowed: Bools
+    windows: Ints
+
+    @classmethod
+    def of(cls, dataset: Dataset, ends: Ints, reach: int) -> "Places":
+        """For windows that end at `ends` and reach `reach` frames back."""
+        total = len(dataset)
+        count = int(np.clip(total // _SECTION, 2, 64))
+        length = total / count
+        block = max(reach + 2, round(length * VALIDATION_SHARE))
+        guard = max(reach, min(round(dataset.meta.fps), round(length * VALIDATION_SHARE / 4)))
+        sections = tuple(int(section * length) for section in range(count))
+        room = max(0, int(length) - block)
+        labels = dataset.labels[ends]
+        windows = np.zeros((len(dataset.actions), total + 1), np.int64)
+        windows[labels, ends + 1] = 1
+        windows = windows.cumsum(axis=1)
+        allowed = np.zeros(total, np.bool_)
+        for start in sections:
+            allowed[start : start + room + 1] = True
+        for action in np.unique(labels):
+            first = int(ends[labels == action][0])
+            allowed[max(0, first - reach - block - guard + 1) : first + guard + 1] = False
+        places = cls(sections, room, block, guard, reach, allowed, windows)
+        return places._replace(allowed=allowed & places.judged(np.arange(total)).any(axis=0))
+
+    def judged(self, starts: Ints) -> Bools:
+        """(A, S) bool: which actions a block from each of the `starts` (S,) shows."""
+        stops = np.minimum(starts + self.block, len(self.allowed))
+        shown: Bools = self.windows[:, stops] > self.windows[:, np.minimum(starts + self.reach, stops)]
+        return shown
+
+    def anywhere(self, rng: np.random.Generator) -> list[int]:
+        """A block at random in each section."""
+        return [start + int(rng.integers(0, self.room + 1)) for start in self.sections]
+
+    def chosen(self, rng: np.random.Generator) -> list[int]:
+        """Blocks in places that are allowed: first such as show the actions, from the rarest on, then one in each
+        section that is left."""
+        starts = np.flatnonzero(self.allowed)
+        judged = self.judged(starts)
+        section = np.searchsorted(self.sections, starts, side="right")
+        shown = np.zeros(len(judged), np.bool_)
+        found: dict[int, int] = {}
+
+        def take(rows: Ints) -> None:
+            row = int(rng.choice(rows))
+            found[int(section[row])] = int(starts[row])
+            np.logical_or(shown, judged[:, row], out=shown)
+
+        for action in np.argsort(judged.sum(axis=1)):
+            free = ~np.isin(section, list(found))
+            if not shown[action] and len(rows := np.flatnonzero(judged[action] & free)):
+                take(rows)
+        for left in set(section.tolist()) - set(found):
+            take(np.flatnonzero(section == left))
+        return list(found.values())
 
 
 def split_off(dataset: Dataset, first: int, *, frames: int) -> Split:
@@ -103,7 +175,8 @@ def split_off(dataset: Dataset, first: int, *, frames: int) -> Split:
     drawn = Split(
         stretches_of(dataset.gap_before, ~is_validation), stretches_of(dataset.gap_before, is_validation), guard=0
     )
-    _check(dataset, drawn, frames)
+    training = _shares(dataset, frame_windows_of(dataset, drawn.training, frames))
+    _require(dataset, training, is_judged=len(frame_windows_of(dataset, drawn.validation, frames)) > 0)
     return drawn
 
 
@@ -112,11 +185,10 @@ def _shares(dataset: Dataset, windows: Ints) -> Doubles:
     return counts / max(len(windows), 1)
 
 
-def _check(dataset: Dataset, drawn: Split, frames: int) -> None:
-    training = frame_windows_of(dataset, drawn.training, frames)
-    counts = np.bincount(dataset.labels[training], minlength=len(dataset.actions))
-    if not len(frame_windows_of(dataset, drawn.validation, frames)) or not counts.all():
-        never = [name for name, count in zip(dataset.actions.names, counts, strict=True) if not count]
+def _require(dataset: Dataset, training: Doubles, *, is_judged: bool) -> None:
+    """`training` (A,) are the shares of the actions in what is learned from."""
+    never = [name for name, share in zip(dataset.actions.names, training, strict=True) if not share]
+    if never or not is_judged:
         raise TwoframeError(
             f"recordings: found too few windows to learn from and to judge by (no {', '.join(never) or 'validation'}), "
             "expected several seconds of each action; record longer"

@@ -136,10 +136,11 @@ def _worst(figure: Any, judgement: Judgement, dataset: Dataset, frames: int, cho
     for row, axes in zip(chosen, grid, strict=False):
         end = judgement.ends[row]
         window = np.empty((frames, *dataset.frame.shape), np.uint8)
-        dataset.gather(end - np.arange(frames)[::-1] * dataset.apart, window)
+        dataset.gather(end - np.arange(frames)[::-1] * dataset.apart_at(end), window)
         border = np.full((dataset.frame.height, 2, dataset.frame.channels), 255, np.uint8)
         images = [image for frame in window for image in (frame, border)][:-1]
-        axes.imshow(np.concatenate(images, axis=1).squeeze(), cmap="gray", vmin=0, vmax=255)
+        picture = np.concatenate(images, axis=1)
+        axes.imshow(picture[:, :, 0] if picture.shape[2] == 1 else picture, cmap="gray", vmin=0, vmax=255)
         truth, said = names[dataset.labels[end]], names[judgement.said[row]]
         axes.set_title(f"{truth}, said {said} {judgement.probabilities[row].max():.0%} (frame {end})", fontsize="small")
     figure.suptitle("the validation windows that it got most wrong: what the person played, what the policy said")
