@@ -254,6 +254,62 @@ def test_a_split_without_windows_or_without_an_action_is_refused() -> None:
     assert 250 in frame_windows_of(synthetic([], 500, rare), drawn.training, 2)
 
 
+def sides_of(t: int, rare: list[int], seed: int) -> tuple[bool, bool]:
+    """Whether the action held at the frames `rare` alone is learned from, and whether it is judged by."""
+    labels = np.arange(t) // 7 % 2
+    labels[rare] = 2
+    dataset = synthetic([], t, labels, apart=2)
+    drawn = split(dataset, frames=2, seed=seed)
+    training, validation = (frame_windows_of(dataset, part, 2) for part in (drawn.training, drawn.validation))
+    assert len(validation) > 0
+    return bool((dataset.labels[training] == 2).any()), bool((dataset.labels[validation] == 2).any())
+
+
+@pytest.mark.parametrize(
+    ("t", "rare", "sides"),
+    [
+        (9000, [*range(4000, 4012)], (True, False)),  # one place, shorter than a guard: it cannot be on both sides
+        (9000, [*range(4000, 4030)], (True, True)),
+        (9000, [*range(4000, 4010), *range(7000, 7010)], (True, True)),
+        (9000, [4000, 4100], (True, True)),
+        (500, [100, 101, 400, 401], (True, True)),
+        (300, [299], (True, False)),
+        (60, [20, 50], (True, True)),
+    ],
+)
+def test_whether_a_rare_action_is_learned_and_judged_is_no_matter_of_the_seed(
+    t: int, rare: list[int], sides: tuple[bool, bool]
+) -> None:
+    assert {sides_of(t, rare, seed) for seed in range(40)} == {sides}
+
+
+@settings(max_examples=60)
+@given(
+    t=st.integers(8, 200),
+    rare=st.lists(st.integers(0, 199), min_size=1, max_size=4),
+    gaps=st.lists(st.integers(1, 199), max_size=3, unique=True),
+)
+def test_what_there_is_decides_whether_it_can_be_learned_from_not_the_seed(
+    t: int, rare: list[int], gaps: list[int]
+) -> None:
+    labels = np.zeros(t, np.int64)
+    labels[::3] = 1
+    labels[[place % t for place in rare]] = 2
+    dataset = synthetic([gap for gap in gaps if gap < t], t, labels, apart=2)
+    outcomes = set()
+    for seed in range(12):
+        try:
+            drawn = split(dataset, frames=2, seed=seed)
+        except TwoframeError as error:
+            outcomes.add(str(error))
+            continue
+        outcomes.add("accepted")
+        training = dataset.labels[frame_windows_of(dataset, drawn.training, 2)]
+        assert set(training.tolist()) == {0, 1, 2}
+        assert len(frame_windows_of(dataset, drawn.validation, 2)) > 0
+    assert len(outcomes) == 1
+
+
 def test_rare_actions_and_changes_weigh_more() -> None:
     labels = np.array([0] * 80 + [1] * 20 + [0] * 100)
     dataset = synthetic([], 200, labels)

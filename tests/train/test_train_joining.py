@@ -111,7 +111,7 @@ def test_what_was_done_before_is_looked_for_the_same_time_before(tmp_path: Path)
 
 def test_rates_that_share_no_time_apart_are_refused_with_one_that_they_share(tmp_path: Path) -> None:
     one, two = bar_recording(tmp_path / "one", 400), bar_recording(tmp_path / "two", 300, 1, fps=15.0)
-    with pytest.raises(TwoframeError, match="two: found 15 frames a second, most have 20, .* --apart-ms 200 fits all"):
+    with pytest.raises(TwoframeError, match=r"two: found 15 frames a second, most have 20, .* --apart-ms 200 fits all"):
         dataset_of(one, two)
     assert apart_ms(dataset_of(one, two, apart_ms=200.0)) == pytest.approx(200, rel=0.01)
     assert len(dataset_of(one, two, frames=1)) == 700  # a single frame lies apart from none
@@ -222,7 +222,7 @@ def test_the_same_part_of_a_window_of_another_size_needs_no_word(tmp_path: Path)
 def test_pictures_that_cannot_be_made_alike_are_refused(other: FrameSpec, tmp_path: Path) -> None:
     expected = WHOLE if other.crop is None else PART
     folders = [recorded(tmp_path / name, screens(30), spec) for name, spec in (("a", expected), ("b", other))]
-    with pytest.raises(TwoframeError, match="b: found frames .* as in .*a; train them apart or record again"):
+    with pytest.raises(TwoframeError, match=r"b: found frames .* as in .*a; train them apart or record again"):
         dataset_of(*folders, size="80x45", crop="0,0,160,90")
 
 

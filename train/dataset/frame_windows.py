@@ -69,6 +69,7 @@ def split(dataset: Dataset, *, frames: int, seed: int) -> Split:
         )
     reach = (frames - 1) * dataset.widest_apart
     wanted = _shares(dataset, everything)
+    _require(dataset, wanted, is_judged=True)
     places = Places.of(dataset, everything, reach)
     _require(dataset, wanted, is_judged=bool(places.allowed.any()))
 
@@ -98,8 +99,8 @@ def split(dataset: Dataset, *, frames: int, seed: int) -> Split:
 class Places(NamedTuple):
     """Where validation blocks of `block` frames may begin: within `room` of the first frame of each section.
 
-    allowed (T,) bool: such starts as leave the first window of every action to be learned from and show one to judge
-    by; windows (A, T + 1) int64: those of each action that end before a frame.
+    allowed (T,) bool: such starts as show a window to judge by and leave one of every action, its first or its last, to
+    be learned from; windows (A, T + 1) int64: those of each action that end before a frame.
     """
 
     sections: tuple[int, ...]
@@ -123,15 +124,23 @@ class Places(NamedTuple):
         labels = dataset.labels[ends]
         windows = np.zeros((len(dataset.actions), total + 1), np.int64)
         windows[labels, ends + 1] = 1
-        windows = windows.cumsum(axis=1)
-        allowed = np.zeros(total, np.bool_)
+        within = np.zeros(total, np.bool_)
         for start in sections:
-            allowed[start : start + room + 1] = True
-        for action in np.unique(labels):
-            first = int(ends[labels == action][0])
-            allowed[max(0, first - reach - block - guard + 1) : first + guard + 1] = False
-        places = cls(sections, room, block, guard, reach, allowed, windows)
-        return places._replace(allowed=allowed & places.judged(np.arange(total)).any(axis=0))
+            within[start : start + room + 1] = True
+        places = cls(sections, room, block, guard, reach, within, windows.cumsum(axis=1))
+        judged = places.judged(np.arange(total))
+        places = places._replace(allowed=within & judged.any(axis=0))
+        for action in np.argsort(np.bincount(labels, minlength=len(windows)), kind="stable"):
+            own = ends[labels == action]
+            left = [places.without(int(kept)) for kept in (own[0], own[-1])]
+            places = max(left, key=lambda one: int((one.allowed & judged[action]).any()))
+        return places
+
+    def without(self, end: int) -> "Places":
+        """The same but for starts that would keep the window that ends at `end` from being learned from."""
+        allowed = self.allowed.copy()
+        allowed[max(0, end - self.reach - self.block - self.guard + 1) : end + self.guard + 1] = False
+        return self._replace(allowed=allowed)
 
     def judged(self, starts: Ints) -> Bools:
         """(A, S) bool: which actions a block from each of the `starts` (S,) shows."""
