@@ -83,7 +83,9 @@ def collect(options: CollectOptions, plan: Plan, console: Console) -> int:
         progress = Progress()
         line = LiveLine(lambda: live_text(progress, journal, plan.actions), console)
         pacer = Pacer(options.fps)
-        recorder = Recorder(devices, spec, journal, key_log, listener, pacer, progress, line.note, disturbance)
+        recorder = Recorder(
+            devices, spec, journal, key_log, listener, pacer, progress, line.note, plan.actions, disturbance
+        )
         say(
             console,
             f"recording {devices.target.title or f'the region {box}'} at {options.fps:g} fps, {spec}; "

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from agent.actions import ActionSet
 from agent.frames import Box, FrameSpec, Image, prepare
 from agent.keyboard.listener import KeyListener
 from agent.live.devices import Devices
@@ -13,7 +14,7 @@ from agent.pacing import Blame, Pacer
 from agent.recording.confirmed import ConfirmedJournal
 from agent.recording.format import AGENT, PERSON
 from agent.recording.journal import Journal
-from agent.recording.key_log import KeyLog
+from agent.recording.key_log import KEYS_REMEDY, KeyLog, never_pressed
 from agent.screen.grab import OffScreen
 from collect.disturbance import Disturbance
 
@@ -31,6 +32,7 @@ class Progress:
 
 
 STILL_NS = 3_000_000_000
+UNHEARD_S = 30.0  # of play: every key has had its turn, and little is lost by beginning anew
 
 
 class Stillness:
@@ -77,12 +79,15 @@ class Recorder:
         pacer: Pacer,
         progress: Progress,
         say: Callable[[str], None],
+        actions: ActionSet,
         disturbance: Disturbance | None = None,
     ) -> None:
         self._devices = devices
         self._spec = spec
         self._journal = journal
         self._key_log = key_log
+        self._actions = actions
+        self._asked_for_keys = False
         self._pacer = pacer
         self._listener = listener
         self._disturbance = disturbance
@@ -125,6 +130,7 @@ class Recorder:
             self._grab(look.box, confirmed)
             progress.recorded_s = spent_ns / 1e9
             progress.ticks, progress.late = self._pacer.ticks, self._pacer.late
+            self._ask_for_keys()
             if self._listener.error:
                 raise self._listener.error
         now_ns = self._pacer.clock_ns()
@@ -138,6 +144,14 @@ class Recorder:
         self._stillness = Stillness()
         if self._disturbance:
             self._disturbance.stop(self._pacer.clock_ns())
+
+    def _ask_for_keys(self) -> None:
+        """Once: tell of keys that were not heard so far. Where another key is meant, the default action hides it."""
+        if self._asked_for_keys or self._progress.recorded_s < UNHEARD_S:
+            return
+        self._asked_for_keys = True
+        if text := never_pressed(self._actions, self._key_log.pressed):
+            self._say(f"warning: {UNHEARD_S:g} s recorded and {text}; {KEYS_REMEDY}")
 
     def _tell_whether_it_records(self, look: Look) -> None:
         paused_for, self._progress.paused_for = self._progress.paused_for, look.shut

@@ -9,6 +9,7 @@ from agent.arrays import Ints
 from agent.pacing import WAITING
 from agent.recording.format import AGENT
 from agent.recording.journal import Journal
+from agent.recording.key_log import KEYS_REMEDY, never_pressed
 from agent.recording.reader import Recording
 from collect.disturbance import Disturbance
 from collect.recorder import Progress
@@ -104,7 +105,8 @@ def warnings(recording: Recording, counts: Ints) -> list[str]:
         return ["warning: found no frames, expected some play; was the game focused?"]
     if not len(recording.key_events):
         return ["warning: found no key pressed in the whole recording; are these the game's keys?"]
-    return [
+    unheard = "" if recording.meta.source == "rollout" else never_pressed(recording.meta.actions, recording.pressed)
+    return [f"warning: {unheard}; {KEYS_REMEDY}"] * bool(unheard) + [
         f"warning: {name} is {count / len(recording):.1%} of the frames; under {RARE_SHARE:.0%} it is hardly learned"
         for name, count in zip(recording.meta.actions.names, counts, strict=True)
         if count < RARE_SHARE * len(recording)

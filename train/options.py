@@ -14,7 +14,7 @@ from agent.errors import TwoframeError, UsageError, raise_if_any, usage
 from agent.frames import LEAST_SIDE, Box, Color, FrameSpec, parse_size
 from agent.policy.format import MAX_FRAMES
 from train.dataset.batches import Augmentation
-from train.dataset.joining import MAX_APART_MS
+from train.dataset.rates import MAX_APART_MS
 
 DESCRIPTION = """Learn to play from recordings of somebody playing, and write a policy for play.
   train runs/monday runs/tuesday --out policies/first

@@ -112,6 +112,12 @@ def described(prepared: PreparedDataset) -> Iterator[str]:
     counts = np.bincount(dataset.labels[prepared.training], minlength=len(dataset.actions))
     parts = zip(dataset.actions.names, counts / counts.sum(), strict=True)
     yield f"actions played: {', '.join(f'{name} {share(part)}' for name, part in parts)}"
+    judged = np.bincount(dataset.labels[prepared.validation], minlength=len(dataset.actions))
+    if unjudged := [name for name, count in zip(dataset.actions.names, judged, strict=True) if not count]:
+        yield (
+            f"warning: {', '.join(unjudged)} is learned but not judged: played too little, or in one place only; "
+            "record more of it"
+        )
     if (standing := standing_share(prepared)) > STANDING:
         yield (
             f"warning: in {share(standing)} of the windows the picture stands still, as where black or a frozen window "

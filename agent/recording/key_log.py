@@ -2,10 +2,13 @@
 
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from agent.actions import ActionSet
 from agent.keys import KeyEvent
+
+KEYS_REMEDY = "is it a key of this game? keys are named by their place on a US keyboard, not by what they type"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class KeyLog:
         self._sources: dict[str, set[bool | None]] = {}
         self._logged: set[str] = set()
         self._confirmed_ns: int | None = None
+        self.pressed: set[str] = set()  # ever, by what was confirmed
 
     @property
     def held(self) -> frozenset[str]:
@@ -91,4 +95,21 @@ class KeyLog:
         if down == (key in self._logged):
             return []
         (self._logged.add if down else self._logged.discard)(key)
+        if down:
+            self.pressed.add(key)
         return [Change(time_ns, key, down)]
+
+
+def never_pressed(actions: ActionSet, pressed: Collection[str]) -> str:
+    """In words, which keys of `actions` are not among those `pressed`; empty where all are.
+
+    A key that only the default action needs is missed by nobody: holding nothing counts as that action.
+    """
+    keys = [key for key in actions.keys if key not in pressed]
+    if not keys:
+        return ""
+    text = f"{', '.join(keys)} {'was' if len(keys) == 1 else 'were'} never pressed"
+    default = actions.actions[actions.default]
+    if default.keys.intersection(keys):
+        text += f" (holding nothing counts as {default.name}, so it is not missed)"
+    return text

@@ -1,7 +1,8 @@
 """What of the keys belongs in a recording: nothing that was typed while the game was not looked at."""
 
+from agent.actions import ActionSet
 from agent.keyboard.listener import KeyEvent
-from agent.recording.key_log import Change, KeyLog
+from agent.recording.key_log import Change, KeyLog, never_pressed
 
 
 def event(time_ns: int, key: str, *, down: bool, injected: bool | None = False) -> KeyEvent:
@@ -53,3 +54,25 @@ def test_a_key_held_on_two_devices_goes_up_with_the_last() -> None:
     for time_ns, down, injected in ((1, True, False), (2, True, True), (3, False, False), (4, False, True)):
         log.heard(event(time_ns, "a", down=down, injected=injected))
     assert log.confirm(9) == [Change(1, "a", True), Change(4, "a", False)]
+
+
+def test_a_key_counts_as_pressed_once_it_was_held_while_the_game_was_in_front() -> None:
+    log = KeyLog()
+    log.held_at_start({"w"})
+    log.confirm(0)
+    log.heard(event(1, "w", down=False))
+    log.heard(event(2, "a", down=True))
+    log.heard(event(3, "a", down=False))
+    log.confirm(4)
+    log.heard(event(5, "d", down=True))
+    log.heard(event(6, "d", down=False))
+    log.discard(7)  # typed elsewhere
+    assert log.pressed == {"w", "a"}
+
+
+def test_the_keys_that_were_never_pressed_are_named() -> None:
+    actions = ActionSet.parse(["left=a", "jump=w+space", "right=d"])
+    assert never_pressed(actions, {"a", "d", "w", "space"}) == ""
+    hidden = "(holding nothing counts as jump, so it is not missed)"
+    assert never_pressed(actions, {"a", "d", "w"}) == f"space was never pressed {hidden}"
+    assert never_pressed(actions, {"w", "space"}) == "a, d were never pressed"

@@ -373,6 +373,8 @@ def test_without_a_display_it_says_so_and_what_to_do(command: list[str], tmp_pat
         (["rec", "--window", "x", "--region", "0,0,9,9"], "expected one of them"),
         (["rec", "--window", "x", "--fps", "0"], "--fps: found 0"),
         (["rec", "--window", "x", "--size", "big"], "WIDTHxHEIGHT"),
+        (["rec", "--window", "x", "--size", "160x1"], "--size: found '160x1', expected at least 2x2"),
+        (["--check", "--size", "1x120"], "--size: found '1x120', expected at least 2x2"),
         (["rec", "--window", "x", "--keys", "left=a", "quit=f10"], "found f10 in the actions too"),
         (["rec", "--region", "1,2,3"], "LEFT,TOP,WIDTH,HEIGHT"),
     ],

@@ -187,6 +187,8 @@ def test_bad_input_is_one_line(case: str, recording: Path, tmp_path: Path, capfd
     [
         (["--frames", "0"], "--frames: found 0"),
         (["--size", "640x480"], "--size: found 640x480"),
+        (["--size", "32x1"], "--size: found '32x1', expected at least 2x2"),
+        (["--crop", "0,0,1,24"], "--crop: found 1x24, expected at least 2x2"),
         (["--color", "rgb"], "--color: found rgb"),
         (["--max-minutes", "0", "--drop-older", "2"], "--max-minutes: found 0"),
         (["--learning-rate", "nan"], "--learning-rate: found nan"),

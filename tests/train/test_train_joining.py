@@ -13,6 +13,7 @@ from agent.actions import ActionSet
 from agent.errors import TwoframeError
 from agent.frames import Box, FrameSpec, Image, prepare
 from agent.policy.format import MAX_GREY_LEVELS
+from agent.recording.writer import RecordingWriter
 from train.dataset.batches import Batches
 from train.dataset.dataset import Dataset
 from train.dataset.frame_windows import frame_windows_of, stretches_of
@@ -134,6 +135,38 @@ def test_holding_nothing_is_what_each_recording_says_it_is(tmp_path: Path) -> No
     told = dataset_of(one, other, keys=("left=a", "forward=w", "right=d"), label_shift_ms=0.0)
     assert told.labels[[0, 300]].tolist() == [1, 1]
     assert told.notes == ()
+
+
+def key_lines(*recordings: Path, **options: object) -> list[str]:
+    return [note for note in dataset_of(*recordings, **options).notes if "never pressed" in note]
+
+
+def test_a_key_that_nobody_ever_pressed_is_told_where_the_default_action_hides_it(tmp_path: Path) -> None:
+    frames, keys = bar_frames(300, 0)
+    heard = write_recording(tmp_path / "heard", frames, keys, described=meta(size=SIZE))
+    hidden = write_recording(
+        tmp_path / "hidden", frames, [key.replace("w", "") for key in keys], described=meta(size=SIZE)
+    )
+    assert key_lines(heard) == []
+    (line,) = key_lines(hidden)
+    assert line.startswith("warning: w was never pressed (holding nothing counts as forward, so it is not missed), but")
+    (line,) = key_lines(heard, hidden)
+    assert line.startswith(f"warning: {hidden}: w was never pressed there, as it was in others")
+    assert key_lines(heard, hidden, keys=("left=a", "rest=", "right=d")) == []  # no action has it
+    assert key_lines(hidden, keys=("left=a", "rest=", "right=d")) == []
+
+
+def test_what_the_agent_pressed_in_a_rollout_was_not_heard_of_a_person(tmp_path: Path) -> None:
+    frames, keys = bar_frames(300, 0)
+    hidden = write_recording(
+        tmp_path / "hidden", frames, [key.replace("w", "") for key in keys], described=meta(size=SIZE)
+    )
+    with RecordingWriter(tmp_path / "rollout", meta(size=SIZE, source="rollout"), extras=["control"]) as writer:
+        writer.key_event(0, "w", down=True)
+        for t in range(100):
+            writer.append(frames[t], t * SECOND_NS // 20, control=np.array(0, np.uint8))
+    (line,) = key_lines(hidden, tmp_path / "rollout")
+    assert line.startswith("warning: w was never pressed (")
 
 
 def screens(t: int, width: int = 640, height: int = 480) -> list[Image]:

@@ -19,7 +19,8 @@ from agent.frames import FrameSpec, Image, prepare
 from agent.policy.format import Spacing
 from agent.recording.format import PERSON, Meta
 from agent.recording.reader import Recording
-from train.dataset.joining import Steps, join, steps_between
+from train.dataset.joining import join, key_notes
+from train.dataset.rates import Steps, steps_between
 
 LATENCY_MS = 6.0  # from a frame to the key of `play`, 99 times of 100; what comes after, a person's has too
 
@@ -132,6 +133,7 @@ def open_dataset(
         shift_ms = 1000 * stride / meta.fps / 2 + LATENCY_MS
     shift_ns = round(shift_ms * 1e6)
     labels = [_labels(one, actions or one.meta.actions, shift_ns, skip_disturbed) for one in recordings]
+    key_lines = tuple(key_notes(recordings, actions))
     actions = actions or meta.actions
     joined = np.concatenate([label for label, _ in labels])
     is_target = np.concatenate([target for _, target in labels])
@@ -163,7 +165,7 @@ def open_dataset(
         shift_ms=shift_ms,
         apart=steps.apart,
         steps=steps,
-        notes=joined_to.notes,
+        notes=joined_to.notes + key_lines,
     )
 
 

@@ -1,4 +1,4 @@
-"""Whether recordings can be learned from together, and what they are brought to: one rate, one picture, one action set.
+"""Whether recordings can be learned from together, and what they are brought to: one picture, one action set.
 
 Recordings may differ where it is clear what is meant. Then it is said what is done; else what fits together is named.
 """
@@ -6,17 +6,13 @@ Recordings may differ where it is clear what is meant. Then it is said what is d
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
-from agent.errors import TwoframeError, raise_if_any
+from agent.actions import ActionSet
+from agent.errors import raise_if_any
 from agent.frames import LEAST_SIDE, Box, FrameSpec
-from agent.policy.format import MAX_APART
 from agent.recording.format import MAX_FPS, Meta
+from agent.recording.key_log import KEYS_REMEDY, never_pressed
 from agent.recording.reader import Recording
-
-APART_TOLERANCE = 0.1  # frames of a window further off their time than this share are those of another motion
-MAX_APART_MS = 1000.0
-_MOST_NOTES = 3  # of one kind
+from train.dataset.rates import common_rate, rate_notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +26,6 @@ class Joined:
     meta: Meta
     ways: tuple[FrameSpec | None, ...]
     notes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Steps:
-    """How far to step back in a row of frames: `apart` to the earlier frame of a window, `stride` to the frame that
-    the policy saw before. `aparts` and `strides` are those of each recording, whose rates may differ."""
-
-    stride: int
-    apart: int
-    strides: tuple[int, ...]
-    aparts: tuple[int, ...]
 
 
 def join(recordings: Sequence[Recording], *, with_own_actions: bool, told: Collection[str]) -> Joined:
@@ -60,61 +45,10 @@ def join(recordings: Sequence[Recording], *, with_own_actions: bool, told: Colle
         for way, recording in zip(made, recordings, strict=True)
     )
     rate_hz = common_rate(recordings)
-    notes = [*_rate_notes(recordings, rate_hz), *_picture_notes(recordings, ways, frame)]
+    notes = [*rate_notes(recordings, rate_hz), *_picture_notes(recordings, ways, frame)]
     if with_own_actions:
         notes += _default_notes(recordings)
     return Joined(replace(first.meta, frame=frame, fps=rate_hz), ways, tuple(notes))
-
-
-def common_rate(recordings: Sequence[Recording]) -> float:
-    """The rate of the recording in the middle, by rate and counted in frames: one that lies far off changes nothing."""
-    ordered = sorted(recordings, key=lambda recording: recording.rate_hz)
-    frames = np.cumsum([len(recording) for recording in ordered])
-    return ordered[int(np.searchsorted(frames, frames[-1] / 2))].rate_hz
-
-
-def steps_between(
-    recordings: Sequence[Recording], rate_hz: float, *, stride: int, apart_ms: float, frames: int
-) -> Steps:
-    """The steps of a policy that sees every `stride`-th frame of `rate_hz`, in windows `apart_ms` apart.
-
-    Decided is every `stride`-th frame, so the time from one frame of a window to the next is a number of these: the
-    one nearest to `apart_ms`, or a neighbour of it where only that is met by all recordings. Raises `TwoframeError`
-    naming those whose frames do not come at such times, and what time would do.
-    """
-    rates_hz = [recording.rate_hz for recording in recordings]
-    own_strides = tuple(max(1, round(stride * rate / rate_hz)) for rate in rates_hz)
-    nearest = max(1, round(apart_ms / 1000 * rate_hz / stride))
-
-    def own(ticks: int) -> tuple[int, ...]:
-        return tuple(max(1, round(ticks * stride * rate / rate_hz)) for rate in rates_hz)
-
-    def misfits(ticks: int) -> list[Recording]:
-        time_s = ticks * stride / rate_hz
-        return [
-            recording
-            for recording, rate, apart in zip(recordings, rates_hz, own(ticks), strict=True)
-            if abs(apart / rate / time_s - 1) > APART_TOLERANCE
-        ]
-
-    for ticks in (nearest, nearest - 1, nearest + 1):
-        if ticks >= 1 and (frames == 1 or not misfits(ticks)):
-            return Steps(stride, ticks * stride, own_strides, own(ticks))
-    most = min(MAX_APART, int(MAX_APART_MS / 1000 * rate_hz / stride))
-    fitting = [ticks for ticks in range(1, most + 1) if not misfits(ticks)]
-    remedy = ""
-    if fitting:
-        ticks = min(fitting, key=lambda ticks: abs(ticks - nearest))
-        remedy = f"--apart-ms {1000 * ticks * stride / rate_hz:.0f} fits all, or "
-    time_ms = 1000 * nearest * stride / rate_hz
-    raise TwoframeError(
-        "; ".join(
-            f"{recording.folder}: found {recording.rate_hz:g} frames a second, most have {rate_hz:g}, expected two of "
-            f"them about {time_ms:.0f} ms apart"
-            for recording in misfits(nearest)
-        )
-        + f"; {remedy}train them apart"
-    )
 
 
 def part_shown(spec: FrameSpec) -> tuple[float, float, float, float]:
@@ -224,23 +158,6 @@ def _shown(spec: FrameSpec) -> str:
     return f"{spec} in a window of {spec.crop_of[0]}x{spec.crop_of[1]}" if spec.crop_of else str(spec)
 
 
-def _rate_notes(recordings: Sequence[Recording], rate_hz: float) -> Iterator[str]:
-    missed = [recording for recording in recordings if recording.rate_hz != recording.meta.fps]
-    for recording in missed[:_MOST_NOTES]:
-        yield (
-            f"{recording.folder}: found {recording.rate_hz:g} frames a second, {recording.meta.fps:g} were asked for; "
-            "it is learned and played as they came"
-        )
-    if len(missed) > _MOST_NOTES:
-        yield f"so it is with {len(missed) - _MOST_NOTES} more"
-    for recording in recordings:
-        if abs(recording.rate_hz / rate_hz - 1) > APART_TOLERANCE:
-            yield (
-                f"warning: {recording.folder}: found {recording.rate_hz:g} frames a second, most recordings have "
-                f"{rate_hz:g}, and so will play; its frames are taken as far apart in time as those of the others"
-            )
-
-
 def _picture_notes(
     recordings: Sequence[Recording], ways: Sequence[FrameSpec | None], least: FrameSpec
 ) -> Iterator[str]:
@@ -267,4 +184,20 @@ def _default_notes(recordings: Sequence[Recording]) -> Iterator[str]:
                 f"warning: {recording.folder}: holding nothing is {names[recording.meta.actions.default]} there and "
                 f"{names[first.meta.actions.default]} in {first.folder}; each is learned as it was recorded, --keys "
                 "makes it one for all"
+            )
+
+
+def key_notes(recordings: Sequence[Recording], actions: ActionSet | None) -> Iterator[str]:
+    """Keys of `actions`, or of those recorded, that nobody pressed: in no recording, or in one alone where the default
+    action hides it. An action that needs such a key otherwise is played in no frame, which is refused."""
+    everywhere = frozenset[str]().union(*(recording.pressed for recording in recordings))
+    if text := never_pressed(actions or recordings[0].meta.actions, everywhere):
+        yield f"warning: {text}, but play will press it; {KEYS_REMEDY}"
+    for recording in recordings:
+        own = actions or recording.meta.actions
+        hidden = own.actions[own.default].keys & (everywhere - recording.pressed)
+        if hidden and recording.meta.source == "demonstration":
+            yield (
+                f"warning: {recording.folder}: {', '.join(sorted(hidden))} was never pressed there, as it was in "
+                f"others; holding nothing counts as {own.names[own.default]}, so it is not missed"
             )
