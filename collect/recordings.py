@@ -152,7 +152,7 @@ def _line(recording: Recording) -> list[str]:
     cut = "" if recording.meta.complete else "  (cut off)"
     return [
         f"{recording.folder}  {clock(recording.duration_s)}  {len(recording)} frames  "
-        f"{recording.meta.fps:g} fps  {shares(recording.meta.actions.names, action_counts(recording))}{cut}"
+        f"{recording.rate_hz:g} fps  {shares(recording.meta.actions.names, action_counts(recording))}{cut}"
     ]
 
 

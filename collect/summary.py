@@ -92,7 +92,7 @@ def describe(recording: Recording) -> str:
     if len(recording) > 1:
         spacing_ms = np.diff(recording.captured_ns) / 1e6
         low, high = np.percentile(spacing_ms, [1, 99])
-        spread = f", {1000 / np.median(spacing_ms):.1f} fps (spacing {low:.1f} to {high:.1f} ms)"
+        spread = f", {recording.measured_hz:.1f} fps (spacing {low:.1f} to {high:.1f} ms)"
     return (
         f"{recording.folder}: {len(recording)} frames {recording.meta.frame}, "
         f"{clock(recording.duration_s)}{spread}, {gaps} gap{'s' * (gaps != 1)}"

@@ -77,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
     rollout = Recording.open(corrections)
     assert rollout.control is not None  # play --record writes it
     is_person = rollout.control == PERSON
-    corrected_s = int(is_person.sum()) / rollout.meta.fps
+    corrected_s = int(is_person.sum()) / rollout.rate_hz
     takeovers = int((np.diff(is_person.astype(int)) > 0).sum())
     half = statistics.fmean(episode_scores(demonstrator)) / 2
     rows = [row(name, episode_scores(kept), half) for name, kept in (("before", before), ("after", after))]

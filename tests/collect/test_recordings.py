@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from recordings import write_recording
+from recordings import meta, write_recording
 
 from agent.recording.reader import Recording
 from collect.recordings import main
@@ -29,6 +29,19 @@ def test_info_tells_everything_and_draws_a_sheet(
     sheet = cv2.imread(str(tmp_path / "sheet.png"))
     assert sheet is not None
     assert sheet.max() > 200  # keys and times are drawn in
+
+
+def test_the_rate_told_is_that_at_which_frames_came(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    described = meta(fps=60.0)
+    write_recording(
+        tmp_path / "rec", [np.zeros((12, 16, 1), np.uint8)] * 60, ["a"] * 60, described=described, came_hz=45
+    )
+    assert main(["list", str(tmp_path / "rec")]) == 0
+    assert main(["info", str(tmp_path / "rec")]) == 0
+    out = capsys.readouterr().out
+    assert "60 frames  45 fps" in out
+    assert "45.0 fps (spacing 22.2 to 22.2 ms)" in out
+    assert "asked for 60 fps" in out
 
 
 def test_list_and_info_go_on_after_a_broken_recording(

@@ -91,6 +91,22 @@ def test_a_policy_may_see_less_and_do_other_things_than_was_recorded(recording: 
     assert policy.meta.actions.names == ("left", "stay", "right")
 
 
+@pytest.mark.slow(8)
+def test_recordings_of_other_rates_and_sizes_make_one_policy(recording: Path, tmp_path: Path) -> None:
+    frames, keys = bar_frames(300, 3)
+    large = [np.repeat(np.repeat(frame, 2, axis=0), 2, axis=1) for frame in frames]
+    other = write_recording(tmp_path / "other", large, keys, described=meta(size=(64, 48), fps=60.0), came_hz=40.0)
+    out = tmp_path / "policy"
+    told = ["--size", "32x24", "--weights", "float32", "--epochs", "1", "--max-minutes", "60"]
+    assert main([str(other), str(recording), "--out", str(out), *told]) == 0
+    policy = Policy.load(out, threads=1)
+    assert policy.meta.recorded.shape == policy.meta.frame.shape == (24, 32, 1)
+    assert (policy.meta.fps, policy.meta.apart) == (20, 2)
+    assert policy.meta.spacing.median_ns == 50_000_000
+    litert = json.loads((out / "policy.json").read_text())["metrics"]["litert"]
+    assert litert["largest_difference"] < 1e-3  # LiteRT is shown the same windows as Keras, of either recording
+
+
 def scalars(folder: Path) -> dict[str, list[float]]:
     """What TensorBoard would draw of the event files in `folder`."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
