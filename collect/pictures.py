@@ -54,7 +54,7 @@ def write_sheet(path: Path, recording: Recording, pictures: int = 12) -> None:
 def write_video(path: Path, recording: Recording, steps: Iterable[int]) -> None:
     """An mp4 of the frames `steps`, at the recorded rate, gaps left out. Raises `TwoframeError`."""
     writer: cv2.VideoWriter | None = None
-    rate_hz = 1e9 / recording.median_spacing_ns if len(recording) > 1 else recording.meta.fps
+    rate_hz = recording.measured_hz
     try:
         for t in steps:
             image = picture(recording, t)

@@ -50,7 +50,7 @@ class TrainOptions:
     """Judge by these recordings, not by parts of the rest."""
 
     size: Annotated[str | None, PICTURE, tyro.conf.arg(metavar="WIDTHxHEIGHT")] = None
-    """Make the frames smaller than recorded."""
+    """Make the frames smaller than recorded, or all alike."""
     crop: Annotated[str | None, PICTURE, tyro.conf.arg(metavar="L,T,W,H")] = None
     """Part to look at: left,top,width,height in pixels."""
     color: Annotated[Color | None, PICTURE, tyro.conf.arg(metavar="gray|rgb")] = None
