@@ -113,7 +113,13 @@ def _is_xwayland() -> bool:
 
     connection = connect()
     try:
-        return connection.query_extension("XWAYLAND") is not None
+        if connection.query_extension("XWAYLAND"):
+            return True
+        if not connection.query_extension("RANDR"):
+            return False
+        resources = connection.screen().root.xrandr_get_screen_resources()  # before 23.1, by the names of its screens
+        outputs = [connection.xrandr_get_output_info(out, resources.config_timestamp) for out in resources.outputs]
+        return any(output.name.startswith("XWAYLAND") for output in outputs)
     finally:
         close_display(connection)
 
