@@ -30,6 +30,12 @@ def meta(
     )
 
 
+def frames_in(folder: Path) -> int:
+    """How many frames a recording that is being written has so far."""
+    file = folder / "frames.npy"
+    return len(np.load(file, mmap_mode="r")) if file.exists() and file.stat().st_size else 0
+
+
 def write_recording(
     folder: Path,
     frames: Sequence[np.ndarray],

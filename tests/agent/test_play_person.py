@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from conftest import PATIENCE_S, Start, wait_for
 from played import KEYS, LET_GO_S, all_go_up, assert_stays, ended, heard_keys, held_key, keys_down
+from recordings import frames_in
 from x11_person import Person
 
 from agent.policy.step import Policy
@@ -26,10 +27,6 @@ def person(display: VirtualDisplay) -> Iterator[Person]:
         yield person
         for key in (*KEYS, "f8"):
             person.release(key)
-
-
-def frames_in(folder: Path) -> int:
-    return len(np.load(folder / "frames.npy", mmap_mode="r")) if (folder / "frames.npy").exists() else 0
 
 
 def recorded_keys(recording: Recording) -> list[tuple[str, bool]]:

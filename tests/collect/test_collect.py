@@ -12,6 +12,7 @@ from typing import IO, NamedTuple
 import numpy as np
 import pytest
 from conftest import PATIENCE_S, ROOT, Start, focused_title, wait_for, without_display
+from recordings import frames_in
 from x11_windows import handle_of
 from Xlib import X
 from Xlib.ext import xtest
@@ -45,10 +46,6 @@ def tap(display: VirtualDisplay, *keys: str, held_s: float = 0.1) -> list[Tapped
                 tapped.append(Tapped(key, kind == X.KeyPress, begun_ns, clock_ns()))
                 time.sleep(held_s)
     return tapped
-
-
-def frames_in(folder: Path) -> int:
-    return len(np.load(folder / "frames.npy", mmap_mode="r")) if (folder / "frames.npy").exists() else 0
 
 
 def wait_for_frames(folder: Path, more: int) -> None:
@@ -131,7 +128,7 @@ def test_what_is_typed_while_the_game_is_not_looked_at_is_not_recorded(
     other.wait(PATIENCE_S)
     wait_for_frames(tmp_path / "rec", 5)
     tap(display, "f9")
-    wait_for(lambda: so_far(said).count("recording pauses") == 2, "the pause by hotkey")
+    wait_for(lambda: so_far(said).endswith("recording pauses\n"), "the pause by hotkey")
     tap(display, "a", "w", held_s=0.05)
     tap(display, "f9")
     wait_for(lambda: so_far(said).count("recording again") == 2, "the end of the pause")
