@@ -59,28 +59,50 @@ missing_packages() {
     fi
 }
 
+missing_window_managers() { # beside openbox: tests under them are skipped where they are not installed
+    command -v twm >/dev/null || echo twm
+    command -v dwm >/dev/null || echo dwm
+    command -v i3 >/dev/null || echo i3-wm
+}
+
+may_install() { # can this user install system packages? Then $as_root goes before the command
+    as_root=""
+    [ "$(id -u)" = 0 ] || { sudo -n true 2>/dev/null && as_root="sudo"; }
+}
+
+apt_install() {
+    log=$(mktemp)
+    # shellcheck disable=SC2086 # a list of words
+    if { $as_root apt-get update && $as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y --no-install-recommends $1; } >"$log" 2>&1; then
+        rm -f "$log"
+    else
+        tail -n 20 "$log" >&2
+        rm -f "$log"
+        return 1
+    fi
+}
+
 install_system_packages() {
     missing=$(missing_packages | tr '\n' ' ')
     [ -n "$missing" ] || return 0
     if ! command -v apt-get >/dev/null; then
         fail "found no $missing, expected them installed; install what your system calls them and run make again"
     fi
-    if [ "$(id -u)" = 0 ]; then
-        as_root=""
-    elif sudo -n true 2>/dev/null; then
-        as_root="sudo"
-    else
-        fail "found no $missing, expected them installed; run: sudo apt-get install $missing"
-    fi
+    may_install || fail "found no $missing, expected them installed; run: sudo apt-get install $missing"
     echo "installing system packages: $missing"
-    log=$(mktemp)
-    # shellcheck disable=SC2086 # a list of words
-    if ! { $as_root apt-get update && $as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y --no-install-recommends $missing; } >"$log" 2>&1; then
-        tail -n 20 "$log" >&2
+    apt_install "$missing" ||
         fail "found no way to install $missing, expected apt-get to; install them and run make again"
+}
+
+install_window_managers() {
+    missing=$(missing_window_managers | tr '\n' ' ')
+    [ -n "$missing" ] && command -v apt-get >/dev/null || return 0
+    if may_install; then
+        echo "installing window managers for the tests: $missing"
+        apt_install "$missing" && return 0
     fi
-    rm -f "$log"
+    echo "the tests under ${missing}are skipped; to run them: sudo apt-get install $missing"
 }
 
 how_to_get_uv() {
@@ -118,5 +140,6 @@ which TensorFlow is released; uv fetches one: $(how_to_get_uv), then run make ag
 
 if [ "$(uname -s)" = Linux ]; then
     install_system_packages
+    install_window_managers
 fi
 install_python_packages

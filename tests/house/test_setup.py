@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-TOOLS = ("sh", "cat", "cksum", "dirname", "mkdir", "rm", "tr")
+TOOLS = ("sh", "cat", "cksum", "dirname", "env", "grep", "mkdir", "mktemp", "rm", "tail", "tr")
+SYSTEM = ("Xvfb", "openbox", "setxkbmap", "xkbcomp", "cc")
+LIBRARIES = (
+    "libGL.so.1",
+    "libglib-2.0.so.0",
+    *(f"libxcb-{part}.so.0" for part in ("randr", "render", "shm", "xfixes")),
+)
 
 
 @pytest.fixture
@@ -111,3 +117,39 @@ def test_a_python_of_ours_needs_no_uv(place: Path) -> None:
     done = setup(place)
     assert (done.returncode, done.stderr) == (0, "")
     assert "fetching" not in done.stdout
+
+
+def a_debian(place: Path, user: int) -> Path:
+    """With all that is needed but no other window manager; gives the log of its apt-get."""
+    a_python(place, "python3.12")
+    program(place, "uname", "echo Linux")
+    program(place, "id", f"echo {user}")
+    program(place, "ldconfig", f"echo {' '.join(LIBRARIES)}")
+    program(place, "apt-get", f'echo "$*" >>{place}/apt')
+    for name in SYSTEM:
+        program(place, name, "exit 0")
+    return place / "apt"
+
+
+def test_window_managers_for_the_tests_are_installed_where_that_is_possible(place: Path) -> None:
+    apt = a_debian(place, user=0)
+    done = setup(place)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "installing window managers for the tests: twm dwm i3-wm" in done.stdout
+    assert "install -y --no-install-recommends twm dwm i3-wm" in apt.read_text()
+    for name in ("twm", "dwm", "i3"):
+        program(place, name, "exit 0")
+    apt.unlink()
+    assert setup(place).returncode == 0
+    assert not apt.exists()
+
+
+def test_without_the_right_or_a_way_to_install_them_the_rest_is_set_up_all_the_same(place: Path) -> None:
+    apt = a_debian(place, user=1000)
+    done = setup(place)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "the tests under twm dwm i3-wm are skipped; to run them: sudo apt-get install twm dwm i3-wm" in done.stdout
+    assert not apt.exists()
+    program(place, "id", "echo 0")
+    program(place, "apt-get", "echo no network; exit 1")
+    assert setup(place).returncode == 0
