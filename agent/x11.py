@@ -67,6 +67,21 @@ def x_errors(what: str) -> Iterator[None]:
         ) from error
 
 
+def is_managed(display: Any) -> bool:
+    """Whether a window manager that keeps to EWMH runs now. What one that has crashed said of windows stays behind."""
+    sign = display.intern_atom("_NET_SUPPORTING_WM_CHECK")
+    try:
+        window = display.screen().root
+        for _ in range(2):  # its own window bears the sign too, with its own number in it
+            value = window.get_full_property(sign, X.AnyPropertyType)
+            if value is None or value.format != 32 or not len(value.value):
+                return False
+            window = display.create_resource_object("window", value.value[0])
+    except (BadWindow, BadDrawable):
+        return False
+    return True
+
+
 Keys = Literal["here", "grabbed", "elsewhere"]
 
 
@@ -170,7 +185,7 @@ class Focus:
     def _path(self) -> Iterator[int]:
         """The window that gets the keys, its parent and so on up to the root; nothing if there is none."""
         focus = self._display.get_input_focus().focus
-        if focus == X.PointerRoot:
+        if focus in (X.PointerRoot, self._root):  # the root hands them on to what is under the pointer, too
             yield from self._under_pointer()
             return
         try:

@@ -32,6 +32,8 @@ NAP_S = 0.01
 # Files whose tests one process runs, one after the other: of the first the ports that it found free, and the second
 # looks whether anything was written.
 TOGETHER = ("tests/train/test_train_workers.py", "tests/experiments/test_search.py")
+# Files whose tests with the same parameter one process runs: they share what is begun for it.
+TOGETHER_BY_PARAMETER = ("tests/agent/test_window_managers.py",)
 MARKED_BY = {"display": {"display", "desktop"}, "training": {"policy", "sound", "searched"}}
 
 # What a test starts gets Ctrl-C as from a terminal: a shell's background job (`make test &`) would have it ignored.
@@ -70,6 +72,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         # Not xdist's own groups: what its version 3.8 does for them is lost on pytest 9.2.
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.partition("::")[0]
+            if file in TOGETHER_BY_PARAMETER:
+                return file + nodeid.partition("[")[2]
             return file if file in TOGETHER else nodeid
 
     return Scheduling(config, log)

@@ -162,19 +162,22 @@ def _depth() -> str:
 
 
 def _windows() -> Finding:
-    from agent.screen.window import window_titles
+    from agent.screen.window import windows
 
-    titles = [title for title in window_titles() if title]
-    names = ", ".join(repr(title) for title in titles[:5]) or "none open"
+    titled = [(number, title) for number, title in windows() if title]
+    names = ", ".join(repr(title) for _, title in titled[:5]) or "none open"
     emitter = open_emitter([PROBE_KEY])
     try:
-        focused = emitter.focused_window()
+        focused = [title for number, title in titled if emitter.is_focused(number)]
+        is_elsewhere = emitter.focused_window() is not None
     finally:
         emitter.close()
-    if focused is None and titles:
+    if focused:
+        return Finding("windows", ok=True, found=f"{names}; {focused[0]!r} has the focus")
+    if titled and not is_elsewhere:
         remedy = "click into a window; without a window manager (on a bare X server) start one"
         return Finding("windows", ok=False, found=f"{names}; none has the focus", remedy=remedy)
-    return Finding("windows", ok=True, found=f"{names}; asked which has the focus")
+    return Finding("windows", ok=True, found=f"{names}; none of these has the focus" if titled else names)
 
 
 def _keyboard() -> Finding:

@@ -37,11 +37,7 @@ def chosen(title: str, windows: Sequence[tuple[int, str]]) -> int:
 
 def window_titles() -> list[str]:
     """The titles of all windows but this command's terminal. Raises `TwoframeError`."""
-    desktop = _desktop()
-    try:
-        return [title for _, title in desktop.titles()]
-    finally:
-        desktop.close()
+    return [title for _, title in windows()]
 
 
 def _desktop() -> Desktop:
@@ -53,3 +49,12 @@ def _desktop() -> Desktop:
     from agent.screen.pywinctl_window import PyWinCtlDesktop
 
     return PyWinCtlDesktop()
+
+
+def windows() -> list[tuple[int, str]]:
+    """Number and title of all windows but this command's terminal. Raises `TwoframeError`."""
+    desktop = _desktop()
+    try:
+        return desktop.titles()
+    finally:
+        desktop.close()

@@ -110,8 +110,8 @@ class X11Covers:
         return int(window.id)
 
     def _name(self, window: Any) -> str:
-        """Its title, or that of the window that it is a frame around."""
-        for each in (window, *window.query_tree().children):
+        """Of the window that it is a frame around, or its own. A frame may have a title too (i3), and other parts."""
+        for each in (*reversed(window.query_tree().children), window):
             if title := self._title(each):
                 return title
         return "without a title"

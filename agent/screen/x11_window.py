@@ -3,16 +3,18 @@
 import os
 from typing import Any
 
-from Xlib import X
+from Xlib import X, Xutil
 from Xlib.error import BadDrawable, BadWindow
 
 from agent.errors import TwoframeError
 from agent.frames import Box
 from agent.screen.target import View
 from agent.screen.x11_covers import X11Covers
-from agent.x11 import Focus, close_display, connect, x_errors
+from agent.screen.x11_text import text_of
+from agent.x11 import Focus, close_display, connect, is_managed, x_errors
 
 _GONE = (BadWindow, BadDrawable)
+_ALL_WORKSPACES = 0xFFFFFFFF
 
 
 class X11Desktop:
@@ -45,11 +47,11 @@ class X11Desktop:
 
     def windows(self) -> list[Any]:
         """python-xlib's windows, the bottom first."""
-        for name in ("_NET_CLIENT_LIST_STACKING", "_NET_CLIENT_LIST"):
-            if numbers := self.numbers(self._root, name):
-                return [self.display.create_resource_object("window", number) for number in numbers]
-        state = self.display.intern_atom("WM_STATE")
-        return [client for child in self._root.query_tree().children if (client := self._client(child, state))]
+        if is_managed(self.display):
+            for name in ("_NET_CLIENT_LIST_STACKING", "_NET_CLIENT_LIST"):
+                if numbers := self.numbers(self._root, name):
+                    return [self.display.create_resource_object("window", number) for number in numbers]
+        return [client for child in self._root.query_tree().children if (client := self._client(child))]
 
     def numbers(self, window: Any, name: str) -> list[int]:
         """The value of a property, empty where there is none."""
@@ -58,12 +60,11 @@ class X11Desktop:
 
     def title(self, window: Any) -> str:
         """By `_NET_WM_NAME`, else by `WM_NAME`; bytes that are no text are shown somehow."""
-        for name, encoding in (("_NET_WM_NAME", "utf-8"), ("WM_NAME", "latin-1")):
+        for name in ("_NET_WM_NAME", "WM_NAME"):
             value = window.get_full_property(self.display.intern_atom(name), X.AnyPropertyType)
             if value is not None and value.format == 8 and len(value.value):
-                if value.property_type == self.display.intern_atom("UTF8_STRING"):
-                    encoding = "utf-8"
-                return bytes(value.value).decode(encoding, "replace")
+                kind = "UTF8_STRING" if name == "_NET_WM_NAME" else self.display.get_atom_name(value.property_type)
+                return text_of(bytes(value.value), kind)
         return ""
 
     def box(self, window: Any) -> Box:
@@ -72,20 +73,22 @@ class X11Desktop:
         place = self._root.translate_coords(window, 0, 0)
         return Box(place.x, place.y, size.width, size.height)
 
-    def _client(self, window: Any, state: int) -> Any:
+    def _client(self, window: Any) -> Any:
         """The program's own window in a child of the root: itself, or what a window manager put a frame around.
 
-        None for what no program shows to a person. Without a window manager no window has the property `WM_STATE`.
+        None for what no program shows to a person, not even as an icon. Without a window manager no window has the
+        property `WM_STATE`.
         """
         try:
             attributes = window.get_attributes()
-            if attributes.win_class == X.InputOnly or attributes.map_state != X.IsViewable:
+            if attributes.win_class == X.InputOnly:
                 return None
-            inside = [window, *window.query_tree().children]
-            managed = [each for each in inside if each.get_full_property(state, X.AnyPropertyType) is not None]
-            if managed:
-                return managed[0]
-            return None if attributes.override_redirect or not self.title(window) else window
+            is_shown = attributes.map_state == X.IsViewable
+            managed = (Xutil.NormalState, Xutil.IconicState) if is_shown else (Xutil.IconicState,)
+            for each in (window, *window.query_tree().children):
+                if (state := self.numbers(each, "WM_STATE")) and state[0] in managed:
+                    return each
+            return window if is_shown and not attributes.override_redirect and self.title(window) else None
         except _GONE:
             return None
 
@@ -111,7 +114,7 @@ class X11Window:
         with x_errors("display"):
             try:
                 keys = self._focus.keys_go(self._window.id)
-                if keys == "elsewhere" and self._hidden in self._desktop.numbers(self._window, "_NET_WM_STATE"):
+                if keys == "elsewhere" and self._is_put_away():
                     return View("minimized", self._box)
                 self._box = self._desktop.box(self._window)
                 if keys == "elsewhere":
@@ -122,3 +125,16 @@ class X11Window:
 
     def close(self) -> None:
         self._desktop.close()
+
+    def _is_put_away(self) -> bool:
+        """Whether it is an icon while it has not the focus, or what the window manager has in place of icons."""
+        desktop, window = self._desktop, self._window
+        if desktop.numbers(window, "WM_STATE")[:1] == [Xutil.NormalState]:
+            return False  # even if hidden, as i3 says of one behind a tab
+        if self._hidden in desktop.numbers(window, "_NET_WM_STATE"):
+            return True
+        if window.get_attributes().map_state == X.IsViewable:
+            return False
+        # Not to be seen though it belongs here: twm says no more of icons, i3 no more of its scratchpad.
+        current = desktop.numbers(desktop.display.screen().root, "_NET_CURRENT_DESKTOP")
+        return desktop.numbers(window, "_NET_WM_DESKTOP") in ([], [_ALL_WORKSPACES], current)
