@@ -5,7 +5,6 @@ import math
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 
 import tyro
@@ -13,14 +12,13 @@ from rich.console import Console
 
 from agent.command_line.flags import FLAGS
 from agent.errors import TwoframeError, run_command, usage
-from agent.frames import Box, FrameSpec, parse_size
+from agent.frames import FrameSpec, parse_size
 from agent.keys import KeyEvent
 from agent.live.devices import Devices
 from agent.live.hotkeys import Switches
 from agent.live_line import LiveLine, say
-from agent.machine import versions
 from agent.pacing import Pacer
-from agent.recording.format import Meta, pixels_digest
+from agent.recording.format import begun_now
 from agent.recording.journal import Journal
 from agent.recording.key_log import KeyLog
 from agent.recording.reader import Recording
@@ -77,7 +75,7 @@ def collect(options: CollectOptions, plan: Plan, console: Console) -> int:
         if switches.ended:
             raise TwoframeError("found the recording ended before it began, expected some play; start it again")
 
-        meta = _meta(options, plan, devices.target.title, spec, box)
+        meta = begun_now("demonstration", spec, plan.actions, options.fps, devices.target.title, box)
         writer = RecordingWriter(plan.out, meta, ["control"] if disturbance else [])
         journal = stack.enter_context(Journal(writer, plan.actions))
         progress = Progress()
@@ -107,18 +105,3 @@ def _countdown(seconds: float, switches: Switches, console: Console) -> None:
     while (left_s := end_s - time.monotonic()) > 0 and not switches.ended:
         say(console, f"recording starts in {math.ceil(left_s)} s: click into the game")
         time.sleep(min(1.0, left_s))
-
-
-def _meta(options: CollectOptions, plan: Plan, title: str | None, spec: FrameSpec, box: Box) -> Meta:
-    return Meta(
-        frame=spec,
-        keys=plan.actions.keys,
-        actions=plan.actions,
-        fps=options.fps,
-        window=title,
-        region=box,
-        source="demonstration",
-        started_utc=datetime.now(UTC).isoformat(timespec="milliseconds"),
-        versions=versions(["mss", "pynput"]),
-        pixels=pixels_digest([spec]),
-    )

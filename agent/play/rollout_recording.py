@@ -6,7 +6,6 @@ in `control` which of the two it was: `train` learns from the person's frames on
 
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +13,10 @@ import numpy as np
 from agent.arrays import Floats
 from agent.frames import Box, Image
 from agent.keyboard.listener import KeyEvent
-from agent.machine import versions
 from agent.pacing import clock_ns
 from agent.policy.format import PolicyMeta
 from agent.recording.confirmed import ConfirmedJournal
-from agent.recording.format import AGENT, PERSON, Meta, pixels_digest
+from agent.recording.format import AGENT, PERSON, begun_now
 from agent.recording.journal import Journal
 from agent.recording.key_log import KeyLog
 from agent.recording.reader import Recording
@@ -34,7 +32,9 @@ class RolloutRecording:
     """
 
     def __init__(self, folder: Path, meta: PolicyMeta, window: str | None, box: Box) -> None:
-        writer = RecordingWriter(folder, rollout_meta(meta, window, box), ("control", "probabilities"))
+        # Recorded as the demonstrations were, so that both train together.
+        described = begun_now("rollout", meta.recorded, meta.actions, meta.fps, window, box, ["ai-edge-litert"])
+        writer = RecordingWriter(folder, described, ("control", "probabilities"))
         self._journal = Journal(writer, meta.actions)
         self._key_log = KeyLog()
         self._confirmed = ConfirmedJournal(self._journal, self._key_log, start_ns=clock_ns())
@@ -74,22 +74,6 @@ class RolloutRecording:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def rollout_meta(meta: PolicyMeta, window: str | None, box: Box) -> Meta:
-    """What `meta.json` of a rollout says: recorded as the demonstrations were, so that both train together."""
-    return Meta(
-        frame=meta.recorded,
-        keys=meta.actions.keys,
-        actions=meta.actions,
-        fps=meta.fps,
-        window=window,
-        region=box,
-        source="rollout",
-        started_utc=datetime.now(UTC).isoformat(timespec="milliseconds"),
-        versions=versions(["mss", "pynput", "ai-edge-litert"]),
-        pixels=pixels_digest([meta.recorded]),
-    )
 
 
 def receipt(folder: Path, dropped: int) -> list[str]:

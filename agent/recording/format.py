@@ -4,6 +4,7 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +14,7 @@ from agent.errors import TwoframeError, raise_if_any
 from agent.frames import Box, FrameSpec, contract_patterns, prepare
 from agent.json_files import check_types, check_version
 from agent.keys import key as named_key
+from agent.machine import versions
 
 FORMAT_VERSION = 1
 KEY_EVENT = np.dtype([("time_ns", "<i8"), ("key", "u1"), ("down", "?")])
@@ -97,6 +99,30 @@ class Meta:
             pixels=value["pixels"],
             complete=value["complete"],
         )
+
+
+def begun_now(
+    source: Source,
+    frame: FrameSpec,
+    actions: ActionSet,
+    fps: float,
+    window: str | None,
+    region: Box,
+    libraries: Sequence[str] = (),
+) -> Meta:
+    """What is known of a recording when it begins; versions are told of `libraries` too, beside mss and pynput."""
+    return Meta(
+        frame=frame,
+        keys=actions.keys,
+        actions=actions,
+        fps=fps,
+        window=window,
+        region=region,
+        source=source,
+        started_utc=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        versions=versions(["mss", "pynput", *libraries]),
+        pixels=pixels_digest([frame]),
+    )
 
 
 def pixels_digest(specs: Sequence[FrameSpec]) -> str:
