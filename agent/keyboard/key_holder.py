@@ -8,7 +8,7 @@ import errno
 import os
 import sys
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from types import TracebackType
 from typing import Self
 
@@ -32,11 +32,12 @@ class KeyHolderDied(TwoframeError):  # noqa: N818 (it is the event that matters)
 class KeyHolder:
     """The key holder's process, as the loop sees it. Presses `keys` and no others.
 
-    With a `window_id`, it presses only while that window has the focus, and lets go when the focus leaves.
+    With a `window_id`, it presses only while that window has the focus, and lets go when the focus leaves. Where the
+    game may make its window anew, `window_id` is a function that tells the id of the newest; it is asked for each word.
     Raises `TwoframeError` if it cannot be started. For one thread, except `close`.
     """
 
-    def __init__(self, keys: Iterable[str], *, window_id: int | None) -> None:
+    def __init__(self, keys: Iterable[str], *, window_id: int | Callable[[], int | None] | None) -> None:
         self._keys = frozenset(key_named(name).name for name in keys)
         self._refused = False
         self._closing = False
@@ -46,7 +47,8 @@ class KeyHolder:
         self._child_ns: int | None = None
         self._ready = threading.Event()  # or ended
         self._ended = threading.Event()
-        window = "" if window_id is None else str(window_id)
+        self._window_id = window_id if callable(window_id) else lambda: window_id
+        window = self._window()
         # Ctrl-C and Ctrl-Z in the terminal are for the loop; the holder must live to let go.
         self._process = start_child(_PROCESS, window, *sorted(self._keys), **own_group())
         self._stdin = end_of(self._process.stdin)
@@ -81,14 +83,14 @@ class KeyHolder:
         if not self._keys.issuperset(keys) or not 0 < expiry_s <= LONGEST_EXPIRY_S:
             raise ValueError(f"cannot hold {sorted(keys)} for {expiry_s} s, only {sorted(self._keys)} for up to 1 s")
         deadline_ns = clock_ns() + round(expiry_s * 1e9)
-        if not self._send(f"{deadline_ns} {' '.join(keys)}\n"):
+        if not self._send(deadline_ns, keys):
             self._ended.wait(_CLOSE_TIMEOUT_S)
             raise KeyHolderDied(self._death or "key holder: found it deaf, expected it to listen; play again")
 
     def release(self) -> None:
         """Hold nothing. If the process has ended, that is so already."""
         if not self._closing:
-            self._send(f"{clock_ns()} \n")
+            self._send(clock_ns(), ())
 
     def close(self) -> None:
         """Release all keys and end the process; idempotent. Returns when they are up."""
@@ -109,8 +111,14 @@ class KeyHolder:
     ) -> None:
         self.close()
 
-    def _send(self, word: str) -> bool:
+    def _window(self) -> str:
+        window_id = self._window_id()
+        return "" if window_id is None else str(window_id)
+
+    def _send(self, deadline_ns: int, keys: Collection[str]) -> bool:
         """False if nobody listens any more."""
+        window = self._window()
+        word = f"{deadline_ns}{'@' if window else ''}{window} {' '.join(keys)}\n"
         if self._ended.is_set():
             return False
         if not self._is_heard():

@@ -1,8 +1,9 @@
 """The key holder: a small process that holds the keys it is told to, and lets go of them whenever it hears nothing.
 
 `agent.keyboard.key_holder` starts it. On stdin it reads words, one per line: a deadline (`agent.pacing.clock_ns`) and
-the whole set of keys to hold until then. On stdout it says `ready`, and whether the game's window lacks the focus
-(`refused`, `pressed`). What ends it goes to stderr, one line.
+the whole set of keys to hold until then, with the window that they are for (`DEADLINE@WINDOW KEY KEY...`). On stdout it
+says `ready`, and whether the game's window lacks the focus (`refused`, `pressed`). What ends it goes to stderr, one
+line.
 """
 
 import os
@@ -73,7 +74,7 @@ class ExpiringKeys:
             raise TwoframeError(f"key holder: found a word of {len(self._rest)} bytes, expected at most 4096")
         if words:
             *older, newest = [self._parsed(word) for word in words]
-            for _, keys in older:
+            for _, _, keys in older:
                 self._release(self._held - keys)
             self._hold(*newest)
 
@@ -91,11 +92,12 @@ class ExpiringKeys:
         """Let go of everything that this may have pressed, even if a press failed half-way."""
         self._release(self._held)
 
-    def _parsed(self, word: bytes) -> tuple[int, frozenset[str]]:
-        deadline, *names = word.decode("utf-8", "replace").split(" ")
+    def _parsed(self, word: bytes) -> tuple[int, int | None, frozenset[str]]:
+        when, *names = word.decode("utf-8", "replace").split(" ")
+        deadline, at, window = when.partition("@")
         keys = frozenset(name for name in names if name)
         now_ns = self._clock_ns()
-        if not deadline.isdecimal() or not keys <= self._keys:
+        if not deadline.isdecimal() or (at and not window.isdecimal()) or not keys <= self._keys:
             raise TwoframeError(
                 f"key holder: found the word {word[:80]!r}, expected a time and some of {', '.join(sorted(self._keys))}"
             )
@@ -104,9 +106,12 @@ class ExpiringKeys:
                 f"key holder: found a word for the next {(int(deadline) - now_ns) / 1e9:.1f} s, "
                 f"expected at most {LONGEST_EXPIRY_S:g} s"
             )
-        return int(deadline), keys
+        return int(deadline), int(window) if at else self._window_id, keys
 
-    def _hold(self, deadline_ns: int, keys: frozenset[str]) -> None:
+    def _hold(self, deadline_ns: int, window_id: int | None, keys: frozenset[str]) -> None:
+        if window_id != self._window_id:
+            self._release(self._held)  # they went down in the window before
+            self._window_id = window_id
         if self._clock_ns() >= deadline_ns:
             keys = frozenset()  # the newest word has expired: the older ones have too
         self._deadline_ns = deadline_ns
@@ -199,7 +204,7 @@ class ThreadWords:
 
 
 def main(window: str, *keys: str) -> int:
-    """`window` is the id of the game's window, or empty for none; `keys` are all that may be pressed."""
+    """`window` is the id of the game's window until a word names another, or empty; `keys` all that may be pressed."""
     # stdout is for our words alone: libraries print too (python-xlib about a missing .Xauthority).
     said = os.dup(sys.stdout.fileno())
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -234,6 +234,27 @@ def test_key_that_repeats_goes_up_before_it_repeats_elsewhere_for_long(game: Key
         assert len([down for _, down in other.got() if down]) <= 1 + repeats
 
 
+def test_window_that_takes_the_place_of_another_gets_the_keys_and_the_other_none(
+    game: KeyWindow, other: KeyWindow
+) -> None:
+    newest = game
+    with KeyHolder(["a"], window_id=lambda: newest.window_id) as holder:
+        holder.hold({"a"}, 1.0)
+        wait_for(lambda: game.got() == [("a", True)], "the press")
+        game.forget()
+        other.focus()
+        goes_up(game)
+        holder.hold({"a"}, 1.0)
+        wait_for(lambda: holder.focus_refused, "word of it")
+        other.forget()
+        newest = other
+        holder.hold({"a"}, 1.0)
+        wait_for(lambda: other.got()[:1] == [("a", True)] and not holder.focus_refused, "the press in the new one")
+        holder.release()
+        goes_up(other)
+        assert not any(down for _, down in game.got())
+
+
 def test_closed_window_gets_its_keys_released(game: KeyWindow, other: KeyWindow) -> None:
     other.focus()
     with KeyHolder(["a"], window_id=other.window_id) as holder:

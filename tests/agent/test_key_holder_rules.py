@@ -53,8 +53,8 @@ class Bench:
         self.said: list[str] = []
         self.holder = ExpiringKeys(KEYS, window_id, self.emitter, self.said.append, lambda: self.now_ns)
 
-    def word(self, keys: str, expiry_ms: int = 200) -> bytes:
-        return f"{self.now_ns + expiry_ms * MS} {keys}\n".encode()
+    def word(self, keys: str, expiry_ms: int = 200, window: str = "") -> bytes:
+        return f"{self.now_ns + expiry_ms * MS}{window} {keys}\n".encode()
 
     def hear(self, keys: str) -> None:
         self.holder.hear(self.word(keys))
@@ -119,7 +119,18 @@ def test_word_may_arrive_in_pieces() -> None:
 
 @pytest.mark.parametrize(
     "word",
-    [b"junk a\n", b" a\n", b"\n", b"-5 a\n", b"1e9 a\n", b"10 q\n", b"10 a,d\n", b"\xff\xfe\n", b"x" * 5000],
+    [
+        b"junk a\n",
+        b" a\n",
+        b"\n",
+        b"-5 a\n",
+        b"1e9 a\n",
+        b"10 q\n",
+        b"10 a,d\n",
+        b"10@x a\n",
+        b"\xff\xfe\n",
+        b"x" * 5000,
+    ],
 )
 def test_malformed_word_is_refused(word: bytes) -> None:
     bench = Bench()
@@ -161,6 +172,21 @@ def test_refused_press_lets_go_of_the_rest_too() -> None:
     bench.emitter.focus = 2
     bench.hear("a d")
     assert bench.emitter.log == ["+a", "-a"]
+
+
+def test_word_for_another_window_lets_go_of_what_went_down_in_the_one_before() -> None:
+    bench = Bench()
+    bench.hear("a d")
+    bench.emitter.focus = 2
+    bench.holder.hear(bench.word("a", window="@2"))
+    assert (bench.emitter.log, bench.said) == (["+a", "+d", "-d", "-a", "+a"], [])
+    bench.emitter.focus = 1
+    bench.wait(10)
+    assert bench.emitter.down == set()
+    bench.holder.hear(bench.word("a", window="@2"))
+    assert (bench.emitter.down, bench.said) == (set(), ["refused"])
+    bench.holder.hear(bench.word("a", window="@1") + bench.word("a", window="@2"))
+    assert bench.emitter.down == set()
 
 
 def test_region_has_no_focus_to_ask_for() -> None:
