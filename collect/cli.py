@@ -13,7 +13,7 @@ from agent.errors import TwoframeError, run_command, usage
 from agent.frames import Box, FrameSpec, parse_size
 from agent.keys import KeyEvent
 from agent.live.devices import Devices
-from agent.live.place import Place, count_down
+from agent.live.place import Place, check_one_place, count_down
 from agent.live_line import LiveLine, say
 from agent.pacing import Pacer
 from agent.recording.format import begun_now
@@ -45,7 +45,10 @@ def check(options: CollectOptions, console: Console) -> int:
     with usage():
         spec = FrameSpec(*parse_size(options.size), options.color)
         check_rate(options.fps)
-    return tell(check_machine(spec, options.fps, options.out or Path()), console, as_json=options.json)
+        check_one_place(options.window, options.region, pick=options.pick)
+        region = Box.parse(options.region, "--region") if options.region else None
+    place = Place(options.window, options.pick, region) if options.window or options.pick or region else None
+    return tell(check_machine(spec, options.fps, options.out or Path(), place), console, as_json=options.json)
 
 
 def collect(options: CollectOptions, plan: Plan, console: Console) -> int:

@@ -6,19 +6,20 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from rich.console import Console
 
+from agent.check.finding import Finding, found
+from agent.check.game import game, grab
 from agent.errors import TwoframeError
 from agent.frames import FrameSpec, prepare
 from agent.keyboard.emitter import open_emitter
 from agent.keyboard.key_holder import KeyHolder
 from agent.keyboard.listener import KeyEvent, KeyListener
+from agent.live.place import Place
 from agent.live_line import say
 from agent.pacing import clock_ns
 from agent.screen.grab import Screen
@@ -31,30 +32,18 @@ SLOW_LOOP_BACK_MS = 20.0
 LOW_DISK_S = 3600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One part of the machine: `remedy` says what to do where it is not `ok`."""
+def check_machine(spec: FrameSpec, fps: float, folder: Path, place: Place | None) -> Iterator[Finding]:
+    """One finding after the other: session, capture, windows, game, grab, keyboard and key holder, disk, processor.
 
-    part: str
-    ok: bool
-    found: str
-    remedy: str = ""
-
-    def __str__(self) -> str:
-        return f"{'ok   ' if self.ok else 'WRONG'} {self.part}: {self.found}{'' if self.ok else f'; {self.remedy}'}"
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-def check_machine(spec: FrameSpec, fps: float, folder: Path) -> Iterator[Finding]:
-    """One finding after the other: session, capture, windows, keyboard and key holder, disk, processor.
-
-    `spec` and `fps` are those of the recording that is to go into `folder`. Presses the right Ctrl key a few times.
+    `spec` and `fps` are those of the recording that is to go into `folder`, `place` is where the game is, None where
+    none was named. Presses the right Ctrl key a few times.
     """
     yield found("session", _session)
     yield found("capture", lambda: _capture(spec, fps))
     yield found("windows", _windows)
+    if place is not None:
+        yield found("game", lambda: game(place))
+    yield found("grab", grab)
     yield found("keyboard", _keyboard)
     yield found("disk", lambda: _disk(spec, fps, folder))
     yield _processor()
@@ -70,15 +59,6 @@ def tell(findings: Iterable[Finding], console: Console, *, as_json: bool) -> int
     if as_json:
         print(json.dumps([finding.to_json() for finding in told], indent=2))
     return 0 if all(finding.ok for finding in told) else 1
-
-
-def found(part: str, look: Callable[[], Finding]) -> Finding:
-    """What `look` finds; its error is a finding too, and what follows the last semicolon in it the remedy."""
-    try:
-        return look()
-    except TwoframeError as error:
-        what, _, remedy = str(error).rpartition("; ")
-        return Finding(part, ok=False, found=what or str(error), remedy=remedy if what else "see README")
 
 
 def _session() -> Finding:

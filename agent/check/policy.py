@@ -1,12 +1,14 @@
 """Can this machine play this policy? `play POLICY --check`: the files, the pixels, the machine, the latency."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from agent.check.finding import Finding, found
 from agent.check.loop_back import measure
-from agent.check.machine import PROBE_KEY, Finding, check_machine, found
+from agent.check.machine import PROBE_KEY, check_machine
 from agent.errors import TwoframeError
 from agent.json_files import read_json
+from agent.live.place import Place
 from agent.machine import usable_cpus
 from agent.policy.format import (
     MAX_GREY_LEVELS,
@@ -22,9 +24,12 @@ ROUNDS = 20
 SPARE = 0.8  # of a rate that could just be held
 
 
-def check_policy(folder: Path, *, threads: int | None) -> Iterator[Finding]:
+def check_policy(
+    folder: Path, *, threads: int | None, place_of: Callable[[PolicyMeta], Place | None] = lambda meta: None
+) -> Iterator[Finding]:
     """One finding after the other: the policy's files and pixels, the machine as `check_machine` has it, the latency.
 
+    `place_of` tells where the game of a policy is, None where it need not be there.
     Opens a window where the game was recorded and presses the right Ctrl key in it. Where `policy.json` cannot be
     read, that is the only finding. Raises `TwoframeError` if `folder` is none that `train` made.
     """
@@ -47,7 +52,7 @@ def check_policy(folder: Path, *, threads: int | None) -> Iterator[Finding]:
     policies: list[Policy] = []
     if whole:
         yield found("network", lambda: _network(folder, threads, policies))
-    yield from check_machine(meta.frame, meta.fps, Path())
+    yield from check_machine(meta.frame, meta.fps, Path(), place_of(meta))
     if policies:
         yield found("latency", lambda: _latency(policies[0]))
 

@@ -28,6 +28,11 @@ class Place:
         """Whether the person needs a moment to click into the game before it is opened."""
         return self.window == FOCUSED and not self.pick
 
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the game's window is known from a recording alone."""
+        return self.window is None and not self.pick and self.region is None
+
     def open(self, say: Callable[[str], None]) -> FollowedWindow | FixedRegion:
         """`say` is told what a person must do or know. Raises `TwoframeError` if the window is not found."""
         if self.pick:

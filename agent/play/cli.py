@@ -7,8 +7,11 @@ from rich.console import Console
 
 from agent.command_line.flags import FLAGS
 from agent.errors import run_command
+from agent.frames import Box
+from agent.live.place import Place
 from agent.play.options import DESCRIPTION, PlayOptions
-from agent.play.run import play
+from agent.play.run import place_of, play
+from agent.policy.format import PolicyMeta
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -16,15 +19,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         options = tyro.cli(PlayOptions, prog="play", description=DESCRIPTION, args=argv, registry=FLAGS)
         region = options.checked_region()
         if options.check:
-            return check(options, Console())
+            return check(options, region, Console())
         return play(options, region, Console())
 
     return run_command(command)
 
 
-def check(options: PlayOptions, console: Console) -> int:
+def check(options: PlayOptions, region: Box | None, console: Console) -> int:
     """Tell part by part whether this machine can play the policy; 0 if all is well, else 1."""
     from agent.check.machine import tell  # these bring what no rollout waits for
     from agent.check.policy import check_policy
 
-    return tell(check_policy(options.policy, threads=options.threads), console, as_json=options.json)
+    def place(meta: PolicyMeta) -> Place:
+        return place_of(options, region, meta)
+
+    findings = check_policy(options.policy, threads=options.threads, place_of=place)
+    return tell(findings, console, as_json=options.json)

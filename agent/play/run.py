@@ -44,9 +44,7 @@ def play(options: PlayOptions, region: Box | None, console: Console) -> int:
             raise UsageError("--record: found a policy without any key, expected some to record; leave it out")
     if policy.pixel_difference:
         say(console, f"warning: this machine prepares pixels up to {policy.pixel_difference} grey levels differently")
-    if not (region or options.window or options.pick or meta.window):
-        region = meta.region
-    place = Place(options.window or None, options.pick, region, meta.window, meta.window_marks)
+    place = place_of(options, region, meta)
 
     def tell(text: str) -> None:
         say(console, text)
@@ -72,6 +70,13 @@ def play(options: PlayOptions, region: Box | None, console: Console) -> int:
         say(console, text)
     _tell_receipt(options, rollout, console)
     return 0
+
+
+def place_of(options: PlayOptions, region: Box | None, meta: PolicyMeta) -> Place:
+    """Where the options say that the game is, else where the policy's recording had it."""
+    if not (region or options.window or options.pick or meta.window):
+        region = meta.region
+    return Place(options.window or None, options.pick, region, meta.window, meta.window_marks)
 
 
 def _rollout(

@@ -22,6 +22,10 @@ class Cover:
     share: float
 
 
+class NoSuchWindow(TwoframeError):  # noqa: N818 (a game that is not started yet is no fault of anything)
+    """No window is as the one that is looked for."""
+
+
 class WindowClosed(TwoframeError):  # noqa: N818 (it is the event that matters)
     """A window that was listed a moment ago."""
 
@@ -33,8 +37,8 @@ class WindowClosed(TwoframeError):  # noqa: N818 (it is the event that matters)
 class View:
     """One look at the game: the state of its window and where its pixels are (the client area, on the screen).
 
-    It is `grabbed` where it has the focus but another program has grabbed the keyboard. `cover` is what lies over it
-    where it has the focus. A window that is `gone` may be followed by another one of its program, a `closed` one is
+    It is `grabbed` where it has the focus but another program has grabbed the keyboard. `cover` is what lies over it,
+    where the system tells. A window that is `gone` may be followed by another one of its program, a `closed` one is
     not.
     """
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from agent.errors import TwoframeError
 from agent.recording.window_marks import WindowMarks
 from agent.screen.followed import FollowedWindow
-from agent.screen.target import Desktop, Listed
+from agent.screen.target import Desktop, Listed, NoSuchWindow
 
 FOCUSED = "focused"  # what --window says for the window that has the focus
 PICK_S = 60.0
@@ -100,7 +100,7 @@ def window_titles() -> list[str]:
 def _only(text: str, fitting: Sequence[Listed], windows: Sequence[Listed]) -> Listed:
     if not fitting:
         there = ", ".join(sorted(repr(window.title) for window in windows if window.title)) or "none"
-        raise TwoframeError(f"window: found {there}; expected one titled {text!r}; start the game or correct --window")
+        raise NoSuchWindow(f"window: found {there}; expected one titled {text!r}; start the game or correct --window")
     if len(fitting) > 1:
         candidates = ", ".join(sorted(map(str, fitting)))
         raise TwoframeError(

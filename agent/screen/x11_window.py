@@ -8,12 +8,12 @@ from Xlib import X, Xutil
 from Xlib.error import BadDrawable, BadWindow
 
 from agent.frames import Box
-from agent.screen.target import Listed, View, WindowClosed
+from agent.screen.target import Listed, State, View, WindowClosed
 from agent.screen.x11_click import clicked_child
 from agent.screen.x11_covers import X11Covers
 from agent.screen.x11_owner import Owners, program_of
 from agent.screen.x11_text import text_of
-from agent.x11 import Focus, close_display, connect, is_managed, x_errors
+from agent.x11 import Focus, Keys, close_display, connect, is_managed, x_errors
 
 _GONE = (BadWindow, BadDrawable)
 _ALL_WORKSPACES = 0xFFFFFFFF
@@ -155,6 +155,9 @@ class X11Desktop:
             return None
 
 
+_STATES: dict[Keys, State] = {"here": "focused", "grabbed": "grabbed", "elsewhere": "unfocused"}
+
+
 class X11Window:
     """One window of an `X11Desktop`, which it owns."""
 
@@ -184,9 +187,7 @@ class X11Window:
                 if keys == "elsewhere" and self._is_put_away():
                     return View("minimized", self._box)
                 self._box = self._desktop.box(self._window)
-                if keys == "elsewhere":
-                    return View("unfocused", self._box)
-                return View("focused" if keys == "here" else "grabbed", self._box, self._covers.over(self._box))
+                return View(_STATES[keys], self._box, self._covers.over(self._box))
             except _GONE:
                 return View("closed", self._box)
 

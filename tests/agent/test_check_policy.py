@@ -30,7 +30,7 @@ from bench.live import make_policy
 from games.window.display import VirtualDisplay
 
 FILES = ["policy", MODEL_FILE, STEP_FILE, "pixels", "network"]
-MACHINE = ["session", "capture", "windows", "keyboard", "disk", "processor"]
+MACHINE = ["session", "capture", "windows", "grab", "keyboard", "disk", "processor"]
 
 
 @pytest.fixture(scope="session")
@@ -173,7 +173,7 @@ def test_without_a_display_each_part_says_so(sound: Path, monkeypatch: pytest.Mo
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
     bad = set(wrong(sound)) - {"processor"}
-    assert bad == {"session", "capture", "windows", "keyboard", "latency"}
+    assert bad == {"session", "capture", "windows", "grab", "keyboard", "latency"}
 
 
 @pytest.mark.parametrize(("slow", "threads"), [("model", True), ("grab", False)])

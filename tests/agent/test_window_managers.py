@@ -312,7 +312,7 @@ def test_made_anew_by_the_same_program_it_is_followed(desktop: Desktop, game: Wi
 
 
 def windows_checked(folder: Path) -> Finding:
-    findings = check_machine(FrameSpec(16, 12), 1, folder)
+    findings = check_machine(FrameSpec(16, 12), 1, folder, None)
     return next(finding for finding in findings if finding.part == "windows")
 
 
