@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
+from agent.command_line.terminal import Unhurried, write_what_can_be_written
+
 
 class TwoframeError(Exception):
     """Something outside the program is not as it must be.
@@ -40,28 +42,35 @@ def run_command(command: Callable[[], int]) -> int:
     Ctrl-C that nothing in `command` handled ends with 130, as a shell would say it. An exception that
     is a defect of ours is told in one line too; with TWOFRAME_TRACEBACK set it is raised for a developer.
     """
+    write_what_can_be_written()
     try:
         return command()
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        _complain("interrupted")
         return 130
     except BrokenPipeError:
         # The reader of our output left (`| head`): not worth a word, and stdout must not fail again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except TwoframeError as error:
-        print(f"error: {_one_line(error)}", file=sys.stderr)
+        _complain(f"error: {_one_line(error)}")
         return 2 if isinstance(error, UsageError) else 1
     except Exception as error:
         if os.environ.get("TWOFRAME_TRACEBACK"):
             raise
         where = f"{type(error).__name__}: {_one_line(error)}"
-        print(
+        _complain(
             f"error: found an unexpected {where}; this is a defect: set TWOFRAME_TRACEBACK=1, "
-            "run the command again and report what it prints",
-            file=sys.stderr,
+            "run the command again and report what it prints"
         )
         return 1
+
+
+def _complain(line: str) -> None:
+    """To stderr, whose reader may have stopped or gone: the command ends nevertheless."""
+    stderr = Unhurried(sys.stderr)
+    stderr.write(f"{line}\n")
+    stderr.drain()
 
 
 def printable(text: str) -> str:

@@ -17,7 +17,7 @@ from agent.frames import Box, FrameSpec, parse_size
 from agent.keys import KeyEvent
 from agent.live.devices import Devices
 from agent.live.hotkeys import Switches
-from agent.live_line import LiveLine, say
+from agent.live_line import LiveLine, say, unhurried_console
 from agent.machine import versions
 from agent.pacing import Pacer
 from agent.recording.format import Meta, pixels_digest
@@ -37,7 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         options = tyro.cli(CollectOptions, prog="collect", description=DESCRIPTION, args=argv, registry=FLAGS)
         if options.check:
             return check(options, Console())
-        return collect(options, Plan.of(options), Console())
+        plan = Plan.of(options)
+        with unhurried_console() as console:
+            return collect(options, plan, console)
 
     return run_command(command)
 

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from agent.command_line.flags import FLAGS
 from agent.errors import TwoframeError, UsageError, raise_if_any, run_command, usage
-from agent.live_line import say
+from agent.live_line import say, unhurried_console
 from agent.quiet import kept_back, silence_libraries
 from agent.recording.writer import require_new_folder
 from agent.signals import ending_signals
@@ -29,7 +29,9 @@ STOPPED = 130  # as a shell says it of Ctrl-C: not done, but nothing is lost
 def main(argv: Sequence[str] | None = None) -> int:
     def command() -> int:
         here = cluster()
-        return train(_options(argv, here), Console(quiet=not here.is_chief), here)
+        options = _options(argv, here)
+        with unhurried_console(quiet=not here.is_chief) as console:
+            return train(options, console, here)
 
     return run_command(command)
 

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from agent.command_line.flags import FLAGS
 from agent.errors import run_command
+from agent.live_line import unhurried_console
 from agent.play.options import DESCRIPTION, PlayOptions
 from agent.play.run import play
 
@@ -17,7 +18,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         region = options.checked_region()
         if options.check:
             return check(options, Console())
-        return play(options, region, Console())
+        with unhurried_console() as console:
+            return play(options, region, console)
 
     return run_command(command)
 
