@@ -97,6 +97,11 @@ def collect(options: CollectOptions, plan: Plan, console: Console) -> int:
         with line:
             recorder.run(options.duration_s)
         journal.close()
+    if not journal.frame_count:
+        raise TwoframeError(
+            f"{plan.out}: found no frame to record, expected some play; nothing was written: click into the game "
+            "when it begins, and start again"
+        )
     recording = Recording.open(plan.out)
     disturbed = disturbance_lines(recording, disturbance) if disturbance else []
     for text in (*summary(recording, progress, journal, options.fps), *disturbed, *receipt(recording)):

@@ -121,9 +121,12 @@ def _learn(
     require_alike(learner, here, {"settings": json.dumps(settings), "recordings": digest})
     history = _resumed(options, learner, here, digest) if options.resume else History()
 
+    sources = prepared.sources.to_json() if here.is_chief else {}
+
     def keep() -> None:
         if here.is_chief:
-            write_checkpoint(options.out, Checkpoint(options.to_json(), digest, history, learner.state()))
+            checkpoint = Checkpoint(options.to_json(), digest, history, learner.state(), sources)
+            write_checkpoint(options.out, checkpoint)
 
     budget_s = np.inf if options.deterministic else options.max_minutes * 60
     plan = Plan(options.epochs, options.patience, budget_s, options.seed, prepared.augmentation)

@@ -2,6 +2,8 @@
 
 import io
 import os
+import shlex
+import subprocess
 import sys
 import threading
 import time
@@ -103,6 +105,12 @@ class Unhurried(io.TextIOBase):
             with self._changed:
                 self._taken += written
                 self._changed.notify_all()
+
+
+def typed(*words: object) -> str:
+    """A command line as one types it: what a shell would take apart is in quotes."""
+    texts = [str(word) for word in words]
+    return subprocess.list2cmdline(texts) if sys.platform == "win32" else shlex.join(texts)
 
 
 def write_what_can_be_written() -> None:

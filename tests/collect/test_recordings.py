@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from recordings import meta, write_recording
+from recordings import empty_recording, meta, write_recording
 
 from agent.recording.reader import Recording
 from collect.recordings import main
@@ -54,6 +54,33 @@ def test_list_and_info_go_on_after_a_broken_recording(
         out = capsys.readouterr().out
         assert f"{broken}: broken:" in out
         assert "60 frames" in out
+
+
+@pytest.mark.parametrize("command", ["video", "export"])
+def test_what_is_made_of_several_recordings_leaves_out_those_that_are_none(
+    command: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = write_recording(tmp_path / "broken", [np.zeros((12, 16, 1), np.uint8)] * 3, ["a"] * 3)
+    (broken / "frames.npy").write_bytes(b"nothing")
+    (tmp_path / "another").mkdir()
+    named = [str(path) for path in sorted(tmp_path.iterdir())]
+    assert main([command, *named]) == 1
+    said = capsys.readouterr()
+    assert f"left out: {broken / 'frames.npy'}: found no readable header" in said.out
+    assert f"left out: {tmp_path / 'another'}: found no meta.json" in said.out
+    assert f"written: {folder}" in said.out
+    assert said.err == ""
+    assert main([command, str(broken), named[0]]) == 1
+    assert capsys.readouterr().err.startswith("error: found no recording of 2 that can be used")
+
+
+def test_a_video_of_recordings_without_frames_among_others_is_made_of_the_others(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    empty = empty_recording(tmp_path / "empty")
+    assert main(["video", str(tmp_path)]) == 1
+    assert f"left out: {empty}: found no frame from 0 s to the end" in capsys.readouterr().out
+    assert (folder / "video.mp4").exists()
 
 
 def test_a_cut_off_recording_says_what_it_lacks(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
