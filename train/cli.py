@@ -1,5 +1,6 @@
 """`train RECORDING... --out POLICY`: learn a policy from recordings. `python -m train` is the same."""
 
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -12,7 +13,7 @@ from rich.console import Console
 
 from agent.command_line.flags import FLAGS
 from agent.command_line.terminal import typed
-from agent.errors import TwoframeError, UsageError, raise_if_any, run_command, usage
+from agent.errors import Shortage, TwoframeError, UsageError, raise_if_any, run_command, shortage, usage
 from agent.live_line import say, unhurried_console
 from agent.quiet import kept_back, silence_libraries
 from agent.recording.writer import require_new_folder
@@ -75,7 +76,7 @@ def train(options: TrainOptions, console: Console, here: Cluster, sources: dict[
     `sources` is what an earlier sitting's checkpoint tells of its recordings, empty for a new training.
     TensorFlow takes seconds to start, so all that can be wrong with the recordings is looked at before.
     """
-    with policy_folder(options, here):
+    with policy_folder(options, here), shortages_told(options, here):
         found = find_again(sources, options) if sources else find_sources(options)
         prepared = prepare_dataset(options, options.out, found)
         for line in described(prepared):
@@ -127,6 +128,29 @@ def train(options: TrainOptions, console: Console, here: Cluster, sources: dict[
         return STOPPED
     say(console, f"next: {typed('play', options.out)}")
     return 0
+
+
+@contextmanager
+def shortages_told(options: TrainOptions, here: Cluster) -> Iterator[None]:
+    """A full disk and too little memory become a `TwoframeError` that tells what is kept, and how to go on."""
+    try:
+        yield
+    except Exception as error:
+        lacking = shortage(error)
+        if lacking is None and isinstance(error, OSError):
+            lacking = Shortage(error.strerror or str(error), "a folder that takes what is learned", "put that right")
+        if lacking is None or os.environ.get("TWOFRAME_TRACEBACK"):
+            raise
+        if not here.is_chief or (options.out / CHECKPOINT_FILE).is_file():
+            kept = "what was learned up to the last checkpoint is kept"
+            remedy = f"{lacking.remedy} and go on with: {options.resume_command()}"
+        else:
+            kept = "nothing was learned yet"
+            less = ", or learn with a smaller --batch, --size or --encoder" if lacking.is_memory else ""
+            remedy = f"{lacking.remedy} and start again{less}"
+        raise TwoframeError(
+            f"{options.out}: found {lacking.found}, expected {lacking.expected}; {kept}: {remedy}"
+        ) from error
 
 
 @contextmanager

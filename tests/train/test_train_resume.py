@@ -98,7 +98,10 @@ def test_a_disk_that_fills_while_keeping_leaves_the_last_checkpoint(recording: P
         assert filled.returncode == 1
         assert filled.stderr.startswith("error: ")
         assert filled.stderr.count("\n") == 1
-        assert "found the disk full, expected room for a checkpoint; the last checkpoint stays" in filled.stderr
+        assert f"{out}: found the disk full" in filled.stderr
+        assert (
+            f"the last checkpoint is kept: free some space and go on with: train --out {out} --resume" in filled.stderr
+        )
         assert len(read_checkpoint(out).history.epochs) == 1
         (disk / "full").unlink()
         resumed = subprocess.run(command("--out", out, "--resume"), capture_output=True, text=True)

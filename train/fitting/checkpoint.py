@@ -1,6 +1,5 @@
 """`checkpoint.npz` in the policy folder: an unfinished training, written aside and renamed, so it is always whole."""
 
-import errno
 import json
 import os
 import zipfile
@@ -36,10 +35,7 @@ class Checkpoint:
 
 
 def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
-    """Replace the checkpoint in `folder`; the old one stays if the disk does not take the new one.
-
-    Raises `TwoframeError` then.
-    """
+    """Replace the checkpoint in `folder`; the old one stays if the disk does not take the new one (OSError)."""
     path = folder / CHECKPOINT_FILE
     aside = path.with_name(f"{path.name}.new")
     header = {
@@ -58,13 +54,9 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
             file.flush()
             os.fsync(file.fileno())
         aside.replace(path)
-    except OSError as error:
+    except BaseException:
         aside.unlink(missing_ok=True)
-        what = "the disk full" if error.errno == errno.ENOSPC else error.strerror or str(error)
-        kept = "the last checkpoint stays" if path.exists() else "no checkpoint could be written"
-        raise TwoframeError(
-            f"{path}: found {what}, expected room for a checkpoint; {kept}: free some space and go on with --resume"
-        ) from None
+        raise
 
 
 def read_settings(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
