@@ -44,7 +44,7 @@ class Info:
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """An mp4 of each recording with the keys (and a policy's probabilities) drawn in."""
+    """A video of each recording with the keys (and a policy's probabilities) drawn in."""
 
     recordings: Recordings
     """Recordings, or folders that hold some."""

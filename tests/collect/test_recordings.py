@@ -119,6 +119,43 @@ def test_a_video_shows_every_frame_at_the_recorded_rate(folder: Path, tmp_path: 
     assert video.get(cv2.CAP_PROP_FPS) == pytest.approx(20)
 
 
+@pytest.mark.parametrize("name", ["v.webm", "v.gif", "v.png", "v.xyz", "v"])
+def test_a_video_of_a_kind_that_cannot_be_written_is_one_line(
+    name: str, folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["video", str(folder), "--out", str(tmp_path / name)]) == 1
+    said = capfd.readouterr()
+    assert said.err == (
+        f"error: {tmp_path / name}: found the ending {Path(name).suffix!r}, expected that of a video; use .mp4 or .m4v "
+        "or .mov or .mkv or .avi\n"
+    )
+    assert said.out == ""
+    assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize("name", ["v.mp4", "v.m4v", "v.mov", "v.mkv", "v.avi"])
+def test_a_video_is_written_without_a_word_of_opencv(
+    name: str, folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["video", str(folder), "--out", str(tmp_path / name)]) == 0
+    assert tuple(capfd.readouterr()) == (f"written: {tmp_path / name}\n", "")
+
+
+@pytest.mark.parametrize("name", ["v.mp4", "v.mkv", "v.avi"])
+def test_a_video_for_which_there_is_no_room_is_one_line_and_not_left_behind(
+    name: str, small_disk: Path, folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    random = np.random.default_rng(0)
+    noise = [random.integers(0, 256, (60, 80, 1)).astype(np.uint8) for _ in range(200)]
+    recording = write_recording(tmp_path / "noise", noise, ["a"] * len(noise))
+    assert main(["video", str(recording), "--out", str(small_disk / name)]) == 1
+    said = capfd.readouterr()
+    assert "found no whole video after writing it (is the disk full?), expected 200 frames" in said.err
+    assert said.err.count("\n") == 1
+    assert said.out == ""
+    assert list(small_disk.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("flags", "status", "message"),
     [
