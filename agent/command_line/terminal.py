@@ -11,7 +11,7 @@ from collections import deque
 from typing import Any, TextIO
 
 PATIENCE_S = 5.0  # at the end, for a reader that takes nothing any more
-ROOM = 1_000_000  # characters kept for one that has stopped; what comes then is lost
+ROOM = 1_000_000  # characters kept for one that has stopped; beyond that the oldest are lost
 _AT_ONCE = 4096  # bytes; a slow reader is seen to go on reading
 
 
@@ -53,9 +53,11 @@ class Unhurried(io.TextIOBase):
         if self._raw is None:  # no file below: what a test or an editor has in its place
             return self._stream.write(text) if self._stream is not None else len(text)
         with self._changed:
-            if not self._gone and self._size + len(text) <= ROOM:
+            if not self._gone:
                 self._waiting.append(text)
                 self._size += len(text)
+                while self._size > ROOM and len(self._waiting) > 1:
+                    self._size -= len(self._waiting.popleft())
                 if self._thread is None:
                     self._thread = threading.Thread(target=self._hand_over, name="terminal", daemon=True)
                     self._thread.start()

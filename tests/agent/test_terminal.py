@@ -181,6 +181,7 @@ def test_a_reader_that_stopped_costs_no_more_memory_than_there_is_room() -> None
         file = Unhurried(stream)  # type: ignore[arg-type]
         for _ in range(40):
             assert file.write("y" * (ROOM // 10)) == ROOM // 10
+        file.write("the summary")
         file.drain(0.1)  # not for ever
         os.set_blocking(ours, False)
         got = b""
@@ -195,6 +196,7 @@ def test_a_reader_that_stopped_costs_no_more_memory_than_there_is_room() -> None
 
         wait_for(read, "all that there was room for")
     assert 5 * ROOM // 10 < got.count(b"y") <= ROOM
+    assert got.endswith(b"the summary")
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
