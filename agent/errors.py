@@ -1,9 +1,13 @@
 """The one exception family, and the boundary where it becomes one line and an exit status."""
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+
+from agent.command_line.terminal import Unhurried, write_what_can_be_written
 
 
 class TwoframeError(Exception):
@@ -37,31 +41,82 @@ def run_command(command: Callable[[], int]) -> int:
     """Run `command` and give the exit status of the process: its own, or 1 (2 for wrong usage) after
     one `error:` line.
 
-    Ctrl-C that nothing in `command` handled ends with 130, as a shell would say it. An exception that
-    is a defect of ours is told in one line too; with TWOFRAME_TRACEBACK set it is raised for a developer.
+    Ctrl-C that nothing in `command` handled ends with 130, as a shell would say it. A full disk and too little memory
+    are told in one line too, and so is what must be a defect of ours; with TWOFRAME_TRACEBACK set they are raised for
+    a developer.
     """
+    write_what_can_be_written()
     try:
         return command()
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        _complain("interrupted")
         return 130
     except BrokenPipeError:
         # The reader of our output left (`| head`): not worth a word, and stdout must not fail again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except TwoframeError as error:
-        print(f"error: {_one_line(error)}", file=sys.stderr)
+        _complain(f"error: {_one_line(error)}")
         return 2 if isinstance(error, UsageError) else 1
     except Exception as error:
         if os.environ.get("TWOFRAME_TRACEBACK"):
             raise
+        if lacking := shortage(error):
+            _complain(f"error: found {lacking.found}, expected {lacking.expected}; {lacking.remedy} and start again")
+            return 1
         where = f"{type(error).__name__}: {_one_line(error)}"
-        print(
+        _complain(
             f"error: found an unexpected {where}; this is a defect: set TWOFRAME_TRACEBACK=1, "
-            "run the command again and report what it prints",
-            file=sys.stderr,
+            "run the command again and report what it prints"
         )
         return 1
+
+
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """What the machine ran out of, in the words of an error."""
+
+    found: str
+    expected: str
+    remedy: str
+    is_memory: bool = False
+
+
+def shortage(error: BaseException) -> Shortage | None:
+    """What the machine lacks, if that is what `error`, of Python, OpenCV or TensorFlow, says; None for any other."""
+    text = str(error)
+    origin = type(error).__module__.partition(".")[0]
+    number = error.errno if isinstance(error, OSError) else None
+    if number in _NO_ROOM or (origin == "tensorflow" and _says(text, _FULL)):
+        where = f" ({error.filename})" if isinstance(error, OSError) and error.filename else ""
+        return Shortage(f"the disk full{where}", "room on it", "free some space")
+    if (
+        isinstance(error, MemoryError)
+        or number == errno.ENOMEM
+        or (isinstance(error, RuntimeError) and "can't start new thread" in text)
+        or (origin == "cv2" and getattr(error, "code", None) == _CV_NO_MEMORY)
+        or (origin == "tensorflow" and _says(text, _NO_MEMORY))
+    ):
+        return Shortage("no memory left", "more of it", "close other programs", is_memory=True)
+    return None
+
+
+_NO_ROOM = {number for name in ("ENOSPC", "EDQUOT", "EFBIG") if (number := getattr(errno, name, None)) is not None}
+_CV_NO_MEMORY = -4
+# TensorFlow has one class of error for both, and on a GPU others as well.
+_FULL = ("No space left on device", "Disk quota exceeded", "File too large")
+_NO_MEMORY = ("OOM when allocating", "out of memory", "OUT_OF_MEMORY", "Dst tensor is not initialized", "ALLOC_FAILED")
+
+
+def _says(text: str, words: Iterable[str]) -> bool:
+    return any(word in text for word in words)
+
+
+def _complain(line: str) -> None:
+    """To stderr, whose reader may have stopped or gone: the command ends nevertheless."""
+    stderr = Unhurried(sys.stderr)
+    stderr.write(f"{line}\n")
+    stderr.drain()
 
 
 def printable(text: str) -> str:

@@ -17,7 +17,8 @@ class Key:
     """One physical key.
 
     `xkb` is its place in an X server's keymap, `evdev` its Linux input code, `scan` its Windows scan code (set 1,
-    without the 0xE0 that `extended` stands for), `windows_vk` and `mac_vk` its virtual key codes.
+    without the 0xE0 that `extended` stands for), `windows_vk` and `mac_vk` its virtual key codes: 0xFF on Windows and
+    None on macOS where it has none.
     """
 
     name: str
@@ -26,7 +27,7 @@ class Key:
     scan: int
     extended: bool
     windows_vk: int
-    mac_vk: int
+    mac_vk: int | None
 
     @property
     def x_keycode(self) -> int:
@@ -73,12 +74,13 @@ def _row(names: str, xkb_row: str, evdev: int, mac_vks: list[int]) -> list[Key]:
     ]
 
 
-def _key(name: str, xkb: str, evdev: int, scan: int, windows_vk: int, mac_vk: int) -> Key:
+def _key(name: str, xkb: str, evdev: int, scan: int, windows_vk: int, mac_vk: int | None) -> Key:
     return Key(name, xkb, evdev, scan & 0xFF, bool(scan & 0xE000), windows_vk, mac_vk)
 
 
 # Linux: input-event-codes.h. XKB: keycodes/evdev. Windows: "Keyboard Input Overview" (scan code set 1; Pause and
-# Num Lock as the low-level hook reports them) and winuser.h. macOS: HIToolbox/Events.h.
+# Num Lock as the low-level hook reports them) and winuser.h. macOS: HIToolbox/Events.h; it has no virtual keys for
+# media keys, and takes Print Screen, Scroll Lock and Pause of other keyboards for F13 to F15.
 _KEYS = (
     *_row("1234567890", "AE", 2, [18, 19, 20, 21, 23, 22, 26, 28, 25, 29]),
     *_row("qwertyuiop", "AD", 16, [12, 13, 14, 15, 17, 16, 32, 34, 31, 35]),
@@ -131,6 +133,11 @@ _KEYS = (
     ),
     _key("f11", "FK11", 87, 0x57, 0x7A, 103),
     _key("f12", "FK12", 88, 0x58, 0x7B, 111),
+    *(
+        _key(f"f{n}", f"FK{n}", 170 + n, 0x57 + n, 0x6F + n, mac_vk)
+        for n, mac_vk in enumerate([105, 107, 113, 106, 64, 79, 80, 90, None, None, None], start=13)
+    ),
+    _key("f24", "FK24", 194, 0x76, 0x87, None),
     _key("numpad_0", "KP0", 82, 0x52, 0x60, 82),
     _key("numpad_1", "KP1", 79, 0x4F, 0x61, 83),
     _key("numpad_2", "KP2", 80, 0x50, 0x62, 84),
@@ -147,6 +154,22 @@ _KEYS = (
     _key("numpad_minus", "KPSU", 74, 0x4A, 0x6D, 78),
     _key("numpad_multiply", "KPMU", 55, 0x37, 0x6A, 67),
     _key("numpad_divide", "KPDV", 98, 0xE035, 0x6F, 75),
+    _key("numpad_equals", "KPEQ", 117, 0x59, 0x92, 81),
+    _key("numpad_comma", "I129", 121, 0x7E, 0xC2, 95),  # Brazilian
+    _key("ro", "AB11", 89, 0x73, 0xC1, 94),  # Brazilian and Japanese, left of the right Shift
+    _key("yen", "AE13", 124, 0x7D, 0xFF, 93),  # Japanese, left of Backspace
+    _key("henkan", "HENK", 92, 0x79, 0x1C, None),  # Japanese, beside Space
+    _key("muhenkan", "MUHE", 94, 0x7B, 0x1D, None),
+    _key("katakana_hiragana", "HKTG", 93, 0x70, 0xF2, None),
+    _key("hangul", "HNGL", 122, 0x72, 0x15, 104),  # Korean, beside Space; Kana and Eisu on Apple's Japanese keyboards
+    _key("hanja", "HJCV", 123, 0x71, 0x19, 102),
+    _key("volume_mute", "MUTE", 113, 0xE020, 0xAD, None),
+    _key("volume_down", "VOL-", 114, 0xE02E, 0xAE, None),
+    _key("volume_up", "VOL+", 115, 0xE030, 0xAF, None),
+    _key("media_play_pause", "I172", 164, 0xE022, 0xB3, None),
+    _key("media_stop", "I174", 166, 0xE024, 0xB2, None),
+    _key("media_previous", "I173", 165, 0xE010, 0xB1, None),
+    _key("media_next", "I171", 163, 0xE019, 0xB0, None),
 )
 
 # Other names that people expect. '=' and '+' cannot be among them: they separate in `forward=w+shift`.
@@ -157,12 +180,12 @@ _ALIASES = {
     "right_bracket": ("]", "bracket_right"),
     "semicolon": (";",),
     "quote": ("'", "apostrophe"),
-    "grave": ("`", "backtick", "backquote"),
+    "grave": ("`", "backtick", "backquote", "zenkaku_hankaku"),
     "backslash": ("\\",),
     "comma": (",",),
     "period": (".", "dot"),
     "slash": ("/",),
-    "less": ("<",),
+    "less": ("<", "iso_102", "intl_backslash"),
     "space": ("spacebar", "space_bar"),
     "enter": ("return",),
     "esc": ("escape",),
@@ -194,6 +217,21 @@ _ALIASES = {
     "numpad_minus": ("numpad_subtract", "kp_minus", "kp_subtract"),
     "numpad_multiply": ("kp_multiply",),
     "numpad_divide": ("kp_divide",),
+    "numpad_equals": ("numpad_equal", "kp_equal", "kp_equals"),
+    "numpad_comma": ("kp_comma", "abnt_c2"),
+    "ro": ("abnt_c1", "intl_ro"),
+    "yen": ("intl_yen",),
+    "henkan": ("convert",),
+    "muhenkan": ("non_convert", "nonconvert"),
+    "katakana_hiragana": ("katakanahiragana", "kana_mode"),
+    "hangul": ("hangeul", "lang1"),
+    "hanja": ("lang2",),
+    "volume_mute": ("mute", "audio_volume_mute"),
+    "volume_down": ("audio_volume_down",),
+    "volume_up": ("audio_volume_up",),
+    "media_play_pause": ("play_pause",),
+    "media_previous": ("media_track_previous", "previous_track"),
+    "media_next": ("media_track_next", "next_track"),
     **{f"numpad_{n}": (f"numpad{n}", f"num_{n}", f"num{n}", f"kp_{n}", f"kp{n}") for n in range(10)},
 }
 

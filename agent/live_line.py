@@ -1,14 +1,42 @@
 """The one live line that a person watches while a command works; it never delays the work."""
 
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import IO, cast
 
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from agent.command_line.terminal import PATIENCE_S, Unhurried, takes_ansi
 from agent.errors import printable
+
+BROKEN_OFF_S = 0.2  # for the reader of a command that Ctrl-C breaks off
+
+
+@contextmanager
+def unhurried_console(*, quiet: bool = False) -> Iterator[Console]:
+    """A console on stdout for a command that must not wait for whoever reads; at its end it does, but not for ever.
+
+    What must not be lost is done before that end: keys are up, and what was recorded or learned is whole.
+    """
+    file = Unhurried(sys.stdout)
+    patience_s = PATIENCE_S
+    try:
+        yield Console(
+            file=cast(IO[str], file),
+            quiet=quiet,
+            legacy_windows=False,
+            force_terminal=None if takes_ansi() else False,
+        )
+    except KeyboardInterrupt:
+        patience_s = BROKEN_OFF_S
+        raise
+    finally:
+        file.drain(patience_s)
 
 
 def say(console: Console, text: str) -> None:

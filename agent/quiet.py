@@ -4,9 +4,11 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
 
-from agent.errors import TwoframeError
+from agent.errors import TwoframeError, shortage
 
 
 @contextmanager
@@ -21,21 +23,30 @@ def kept_back() -> Iterator[None]:
         return
     sys.stderr.flush()
     stderr = os.dup(2)
-    with tempfile.TemporaryFile() as kept:
+    with _somewhere() as kept:
         os.dup2(kept.fileno(), 2)
         try:
             yield
-        except TwoframeError:  # says all there is to say, in one line
-            raise
-        except Exception:
-            sys.stderr.flush()
-            kept.seek(0)
-            os.write(stderr, kept.read())
+        except Exception as error:
+            if not isinstance(error, TwoframeError) and shortage(error) is None:  # those take one line, and say all
+                with suppress(OSError):
+                    sys.stderr.flush()
+                kept.seek(0)
+                os.write(stderr, kept.read())
             raise
         finally:
-            sys.stderr.flush()
+            with suppress(OSError):  # no room for it: it comes out where stderr goes then
+                sys.stderr.flush()
             os.dup2(stderr, 2)
             os.close(stderr)
+
+
+def _somewhere() -> IO[bytes]:
+    """A file to keep it in; where there is no room for one it is lost."""
+    try:
+        return tempfile.TemporaryFile()
+    except OSError:
+        return Path(os.devnull).open("w+b")
 
 
 def silence_libraries() -> None:

@@ -14,7 +14,7 @@ from agent.frames import Box, FrameSpec, parse_size
 from agent.keys import KeyEvent
 from agent.live.devices import Devices
 from agent.live.place import Place, check_one_place, count_down
-from agent.live_line import LiveLine, say
+from agent.live_line import LiveLine, say, unhurried_console
 from agent.pacing import Pacer
 from agent.recording.format import begun_now
 from agent.recording.journal import Journal
@@ -33,7 +33,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         options = tyro.cli(CollectOptions, prog="collect", description=DESCRIPTION, args=argv, registry=FLAGS)
         if options.check:
             return check(options, Console())
-        return collect(options, Plan.of(options), Console())
+        plan = Plan.of(options)
+        with unhurried_console() as console:
+            return collect(options, plan, console)
 
     return run_command(command)
 
@@ -104,6 +106,11 @@ def collect(options: CollectOptions, plan: Plan, console: Console) -> int:
         with line:
             recorder.run(options.duration_s)
         journal.close()
+    if not journal.frame_count:
+        raise TwoframeError(
+            f"{plan.out}: found no frame to record, expected some play; nothing was written: click into the game "
+            "when it begins, and start again"
+        )
     recording = Recording.open(plan.out)
     disturbed = disturbance_lines(recording, disturbance) if disturbance else []
     for text in (*summary(recording, progress, journal, options.fps), *disturbed, *receipt(recording)):

@@ -1,6 +1,6 @@
 """Recordings as a person looks at them: frames with the keys, the time and the policy's probabilities drawn in."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -12,6 +12,7 @@ from agent.frames import Image
 from agent.recording.format import PERSON
 from agent.recording.reader import Recording
 from collect.summary import clock
+from collect.video import VideoFile
 
 SHOWN_WIDTH = 480
 BAR_HEIGHT = 44
@@ -51,24 +52,14 @@ def write_sheet(path: Path, recording: Recording, pictures: int = 12) -> None:
         raise TwoframeError(f"{path}: found {error.strerror or error}, expected a place for the picture") from None
 
 
-def write_video(path: Path, recording: Recording, steps: Iterable[int]) -> None:
-    """An mp4 of the frames `steps`, at the recorded rate, gaps left out. Raises `TwoframeError`."""
-    writer: cv2.VideoWriter | None = None
-    rate_hz = recording.measured_hz
-    try:
-        for t in steps:
-            image = picture(recording, t)
-            if writer is None:
-                size = (image.shape[1], image.shape[0])
-                writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), rate_hz, size)
-                if not writer.isOpened():
-                    raise TwoframeError(f"{path}: found no way to write there, expected a place for an mp4 video")
-            writer.write(image)
-    finally:
-        if writer is not None:
-            writer.release()
-    if writer is None:
+def write_video(path: Path, recording: Recording, steps: Sequence[int]) -> None:
+    """A video of the frames `steps`, at the recorded rate, gaps left out. Raises `TwoframeError`."""
+    if not steps:
         raise TwoframeError(f"{recording.folder}: found no frames, expected some to show")
+    height, width = picture(recording, steps[0]).shape[:2]
+    with VideoFile(path, recording.measured_hz, (width, height)) as video:
+        for t in steps:
+            video.add(picture(recording, t))
 
 
 def _draw_bar(canvas: Image, top: int, recording: Recording, t: int) -> None:

@@ -1,7 +1,7 @@
 """`recordings list | info | video | trim | export RECORDING...`: look after recordings."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -44,7 +44,7 @@ class Info:
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """An mp4 of each recording with the keys (and a policy's probabilities) drawn in."""
+    """A video of each recording with the keys (and a policy's probabilities) drawn in."""
 
     recordings: Recordings
     """Recordings, or folders that hold some."""
@@ -98,9 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         chosen = tyro.cli(Command, prog="recordings", description=DESCRIPTION, args=argv, registry=FLAGS)
         if isinstance(chosen, List | Info):
             return _show(chosen, Console())
-        for line in _made(chosen):
-            say(Console(), line)
-        return 0
+        return _make(chosen, Console())
 
     return run_command(command)
 
@@ -124,22 +122,45 @@ def _show(chosen: List | Info, console: Console) -> int:
     return 1 if broken else 0
 
 
-def _made(chosen: Video | Trim | Export) -> Iterator[str]:
-    """Make what was asked for of each recording and tell where it is."""
+def _make(chosen: Video | Trim | Export, console: Console) -> int:
+    """Make what was asked for of each recording and tell where it is; 1 if one was left out, which is told too."""
     folders = find_recordings(chosen.recordings)
+    wrong: list[TwoframeError] = []
     for folder in folders:
-        recording = Recording.open(folder)
-        match chosen:
-            case Video():
-                path = _of_one(folders, chosen.out) if chosen.out else folder / "video.mp4"
-                write_video(path, recording, steps_between(recording, chosen.start_s, chosen.end_s))
-            case Trim():
-                path = _of_one(folders, chosen.out)
-                trim(recording, path, steps_between(recording, chosen.start_s, chosen.end_s))
-            case Export():
-                path = _of_one(folders, chosen.out) if chosen.out else folder / "frames.csv"
-                export(recording, path)
-        yield f"written: {path}"
+        out = _of_one(folders, chosen.out) if chosen.out else None
+        try:
+            recording = Recording.open(folder)
+            steps = _steps(chosen, recording)
+        except TwoframeError as error:
+            if len(folders) == 1:
+                raise
+            say(console, f"left out: {error}")
+            wrong.append(error)
+            continue
+        say(console, f"written: {_write(chosen, recording, steps, out)}")
+    if len(wrong) == len(folders):
+        raise TwoframeError(f"found no recording of {len(folders)} that can be used, expected one; see above")
+    return 1 if wrong else 0
+
+
+def _steps(chosen: Video | Trim | Export, recording: Recording) -> range:
+    if isinstance(chosen, Export):
+        return range(len(recording))
+    return steps_between(recording, chosen.start_s, chosen.end_s)
+
+
+def _write(chosen: Video | Trim | Export, recording: Recording, steps: range, out: Path | None) -> Path:
+    match chosen:
+        case Video():
+            path = out or recording.folder / "video.mp4"
+            write_video(path, recording, steps)
+        case Trim():
+            path = chosen.out
+            trim(recording, path, steps)
+        case Export():
+            path = out or recording.folder / "frames.csv"
+            export(recording, path)
+    return path
 
 
 def _of_one(folders: Sequence[Path], out: Path) -> Path:

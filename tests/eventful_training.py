@@ -1,7 +1,8 @@
 """`train`, to which something happens in its second epoch, after the first step: not sooner or later on any machine.
 
 `python eventful_training.py EVENT VALUE ARGUMENTS...` with the arguments of `train`. The events: `signal NUMBER`
-comes; `fill FOLDER` leaves the disk of the folder hardly any room; `wait FILE` goes on when there is such a file.
+comes; `fill FOLDER` leaves the disk of the folder hardly any room; `wait FILE` goes on when there is such a file;
+`starve WHO` has numpy, TensorFlow or OpenCV ask for more memory than any machine has.
 """
 
 import os
@@ -9,6 +10,9 @@ import shutil
 import sys
 import time
 from pathlib import Path
+
+import cv2
+import numpy as np
 
 from train.cli import main
 from train.report.console import EpochLines
@@ -23,8 +27,23 @@ def happen(event: str, value: str) -> None:
         case "wait":
             while not Path(value).exists():
                 time.sleep(0.01)
+        case "starve":
+            starve(value)
         case _:
             raise SystemExit(f"no event {event!r}")
+
+
+def starve(who: str) -> None:
+    match who:
+        case "numpy":
+            np.empty(1 << 55, np.uint8)
+        case "tensorflow":
+            import tensorflow as tf
+
+            tf.zeros((1 << 20, 1 << 20, 1 << 10))
+        case "opencv":
+            cv2.resize(np.zeros((1, 1), np.float64), (1 << 30, 1 << 29))
+    raise SystemExit(f"{who} got it")
 
 
 def main_with_event(event: str, value: str, *arguments: str) -> int:

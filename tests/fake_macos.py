@@ -108,7 +108,7 @@ class FakeMac:
 
     def press(self, name: str) -> None:
         """A person does; once more, and it is what a keyboard repeats."""
-        keycode = KEYS[name].mac_vk
+        keycode = _code(name)
         if keycode == _CAPS_LOCK:  # tells only that its lamp changed; "down" is lit
             self._caps = not self._caps
             self._happen(_keyboard_event(keycode, down=self._caps))
@@ -116,8 +116,8 @@ class FakeMac:
             self._happen(_keyboard_event(keycode, down=True))
 
     def release(self, name: str) -> None:
-        if KEYS[name].mac_vk != _CAPS_LOCK:
-            self._happen(_keyboard_event(KEYS[name].mac_vk, down=False))
+        if _code(name) != _CAPS_LOCK:
+            self._happen(_keyboard_event(_code(name), down=False))
 
     def press_media(self, number: int, *, down: bool) -> None:
         """A person does, on a key of ev_keymap.h (NX_KEYTYPE_*): louder, next title."""
@@ -258,6 +258,12 @@ class FakeMac:
 
     def _CGWindowListCopyWindowInfo(self, option: int, relative_to: int) -> list[dict[str, int]]:  # noqa: N802
         return [{"kCGWindowNumber": number, "kCGWindowLayer": layer} for number, layer in self.windows]
+
+
+def _code(name: str) -> int:
+    code = KEYS[name].mac_vk
+    assert code is not None, f"no keyboard of a Mac has {name}"
+    return code
 
 
 def _keyboard_event(keycode: int, *, down: bool) -> _Event:

@@ -17,6 +17,7 @@ from fake_windows import FakeWindows
 from x11_person import KeyWindow, Person
 
 from agent.keyboard.listener import KeyEvent
+from agent.keys import KEYS
 from games.window.display import VirtualDisplay
 
 _GAME, _OTHER = 4711, 4712  # windows of the fakes
@@ -48,6 +49,7 @@ class System(Protocol):
     says_when_lost: str
     says_when_failed: str
     lamp_only: frozenset[str]  # keys of which it tells only that their light changed, not how long they are held
+    lacks: frozenset[str]  # keys that it does not have, or takes for others
 
     def press(self, name: str) -> None:
         """The person does."""
@@ -76,6 +78,7 @@ class X11System:
     says_when_lost = "found the X server gone"
     says_when_failed = "ZeroDivisionError: on a"
     lamp_only: frozenset[str] = frozenset()
+    lacks: frozenset[str] = frozenset()
 
     def __init__(self, display: VirtualDisplay, patch: pytest.MonkeyPatch) -> None:
         self._display = display
@@ -146,6 +149,7 @@ class X11System:
 class WindowsSystem(FakeWindows):
     says_when_lost = says_when_failed = "the listener ended by itself"
     lamp_only: frozenset[str] = frozenset()
+    lacks: frozenset[str] = frozenset()
     game, other = _GAME, _OTHER
 
     def __init__(self) -> None:
@@ -170,6 +174,7 @@ class WindowsSystem(FakeWindows):
 class MacSystem(FakeMac):
     says_when_lost = says_when_failed = "the listener ended by itself"
     lamp_only = frozenset({"caps_lock"})
+    lacks = frozenset({"f13", "f14", "f15", *(name for name, key in KEYS.items() if key.mac_vk is None)})
     game, other = _GAME, _OTHER
 
     def __init__(self) -> None:

@@ -67,3 +67,12 @@ def write_recording(
                 held = key
             writer.append(frame, int(time_ns))
     return folder
+
+
+def empty_recording(folder: Path, *, described: Meta | None = None) -> Path:
+    """A recording without a frame, which `collect` once left where it ended before the first one."""
+    described = described or meta()
+    write_recording(folder, [np.zeros(described.frame.shape, np.uint8)], [""], described=described)
+    for path in folder.glob("*.npy"):
+        np.save(path, np.load(path)[:0])
+    return folder

@@ -1,17 +1,20 @@
 """`train RECORDING... --out POLICY`: learn a policy from recordings. `python -m train` is the same."""
 
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import tyro
 from rich.console import Console
 
 from agent.command_line.flags import FLAGS
-from agent.errors import TwoframeError, UsageError, raise_if_any, run_command, usage
-from agent.live_line import say
+from agent.command_line.terminal import typed
+from agent.errors import Shortage, TwoframeError, UsageError, raise_if_any, run_command, shortage, usage
+from agent.live_line import say, unhurried_console
 from agent.quiet import kept_back, silence_libraries
 from agent.recording.writer import require_new_folder
 from agent.signals import ending_signals
@@ -22,6 +25,7 @@ from train.options import DESCRIPTION, TrainOptions
 from train.prepared_dataset import described, prepare_dataset
 from train.quiet import quieten_tensorflow
 from train.report.console import copycat_lines, truth_table
+from train.sources import find_again, find_sources
 
 STOPPED = 130  # as a shell says it of Ctrl-C: not done, but nothing is lost
 
@@ -29,13 +33,18 @@ STOPPED = 130  # as a shell says it of Ctrl-C: not done, but nothing is lost
 def main(argv: Sequence[str] | None = None) -> int:
     def command() -> int:
         here = cluster()
-        return train(_options(argv, here), Console(quiet=not here.is_chief), here)
+        options, sources = _options(argv, here)
+        with unhurried_console(quiet=not here.is_chief) as console:
+            return train(options, console, here, sources)
 
     return run_command(command)
 
 
-def _options(argv: Sequence[str] | None, here: Cluster) -> TrainOptions:
-    """From the command line; with --resume what is not given there is as it was when the training began."""
+def _options(argv: Sequence[str] | None, here: Cluster) -> tuple[TrainOptions, dict[str, Any]]:
+    """From the command line; with --resume what is not given there is as it was when the training began.
+
+    Beside them what the checkpoint tells of its recordings, if it does.
+    """
 
     def parsed(default: TrainOptions | None = None) -> TrainOptions:
         return tyro.cli(
@@ -49,24 +58,27 @@ def _options(argv: Sequence[str] | None, here: Cluster) -> TrainOptions:
 
     options = parsed()
     if not options.resume or not (here.is_chief or (options.out / CHECKPOINT_FILE).exists()):
-        return options
-    began = replace(TrainOptions.from_json(read_settings(options.out)), out=options.out, resume=False)
+        return options, {}
+    settings, sources = read_settings(options.out)
+    began = replace(TrainOptions.from_json(settings), out=options.out, resume=False)
     options = parsed(began)
     with usage():
         raise_if_any(
             f"{difference} as when this training began; leave it out or start in a new folder"
             for difference in options.differences(began)
         )
-    return options
+    return options, sources
 
 
-def train(options: TrainOptions, console: Console, here: Cluster) -> int:
+def train(options: TrainOptions, console: Console, here: Cluster, sources: dict[str, Any]) -> int:
     """Learn from the recordings, write the policy and tell the truth about it. Raises `TwoframeError`.
 
+    `sources` is what an earlier sitting's checkpoint tells of its recordings, empty for a new training.
     TensorFlow takes seconds to start, so all that can be wrong with the recordings is looked at before.
     """
-    with policy_folder(options, here):
-        prepared = prepare_dataset(options, options.out)
+    with policy_folder(options, here), shortages_told(options, here):
+        found = find_again(sources, options) if sources else find_sources(options)
+        prepared = prepare_dataset(options, options.out, found)
         for line in described(prepared):
             say(console, line)
 
@@ -79,7 +91,7 @@ def train(options: TrainOptions, console: Console, here: Cluster) -> int:
         stop = threading.Event()
         with ending_signals(stop.set), kept_back():
             learned = learn(options, prepared, strategy, here, console, stop.is_set)
-        resume = f"go on with: train --out {options.out} --resume"
+        resume = f"go on with: {options.resume_command()}"
         if not isinstance(learned, Learned):
             say(console, f"stopped in the first epoch, before there was a policy; {resume}")
             return STOPPED
@@ -114,8 +126,31 @@ def train(options: TrainOptions, console: Console, here: Cluster) -> int:
     if not learned.fit.ended:
         say(console, f"stopped before its end, but it can be played; {resume}")
         return STOPPED
-    say(console, f"next: play {options.out}")
+    say(console, f"next: {typed('play', options.out)}")
     return 0
+
+
+@contextmanager
+def shortages_told(options: TrainOptions, here: Cluster) -> Iterator[None]:
+    """A full disk and too little memory become a `TwoframeError` that tells what is kept, and how to go on."""
+    try:
+        yield
+    except Exception as error:
+        lacking = shortage(error)
+        if lacking is None and isinstance(error, OSError):
+            lacking = Shortage(error.strerror or str(error), "a folder that takes what is learned", "put that right")
+        if lacking is None or os.environ.get("TWOFRAME_TRACEBACK"):
+            raise
+        if not here.is_chief or (options.out / CHECKPOINT_FILE).is_file():
+            kept = "what was learned up to the last checkpoint is kept"
+            remedy = f"{lacking.remedy} and go on with: {options.resume_command()}"
+        else:
+            kept = "nothing was learned yet"
+            less = ", or learn with a smaller --batch, --size or --encoder" if lacking.is_memory else ""
+            remedy = f"{lacking.remedy} and start again{less}"
+        raise TwoframeError(
+            f"{options.out}: found {lacking.found}, expected {lacking.expected}; {kept}: {remedy}"
+        ) from error
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """Writing the policy folder: the network, its one step in LiteRT, and all that `play` needs beside them."""
 
-import errno
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +9,6 @@ import numpy as np
 import tensorflow as tf
 
 from agent.arrays import Floats, Ints
-from agent.errors import TwoframeError
 from agent.frames import RollingFrames
 from agent.json_files import write_json
 from agent.policy.format import MODEL_FILE, SETTINGS_FILE, STEP_FILE, PolicyMeta, file_digest
@@ -56,8 +54,8 @@ def export(
     """Write `model.keras`, `policy.tflite` and, last, `policy.json` into `folder`.
 
     `weights` is int8, float16 or float32; None takes int8 where it decides as Keras does on at least 99.5 % of the
-    validation windows, else float32. `meta` comes without digests and agreement. Raises `TwoframeError` if the
-    disk does not take it.
+    validation windows, else float32. `meta` comes without digests and agreement. Raises OSError if the disk does not
+    take it.
     """
     aside = folder / UNFINISHED
     try:
@@ -74,9 +72,6 @@ def export(
         write_json(aside / SETTINGS_FILE, whole.to_json())
         for name in (MODEL_FILE, STEP_FILE, SETTINGS_FILE):  # policy.json last: it makes the folder a policy
             (aside / name).replace(folder / name)
-    except OSError as error:
-        what = "the disk full" if error.errno == errno.ENOSPC else error.strerror or str(error)
-        raise TwoframeError(f"{folder}: found {what}, expected room for the policy; free some space") from None
     finally:
         shutil.rmtree(aside, ignore_errors=True)  # what is left there is of no use, least of all on a full disk
     return agreement

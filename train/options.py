@@ -10,6 +10,7 @@ import tyro
 
 from agent.actions import ActionSet
 from agent.command_line.flags import Group
+from agent.command_line.terminal import typed
 from agent.errors import TwoframeError, UsageError, raise_if_any, usage
 from agent.frames import LEAST_SIDE, Box, Color, FrameSpec, parse_size
 from agent.policy.format import MAX_FRAMES
@@ -41,7 +42,7 @@ class TrainOptions:
     out: Annotated[Path, tyro.conf.arg(metavar="POLICY")]
     """New folder for the policy."""
     resume: bool = False
-    """Go on with the unfinished training in POLICY."""
+    """Go on with the unfinished training in POLICY. Name its recordings only if they have moved."""
     max_minutes: Annotated[float, tyro.conf.arg(metavar="M")] = 10.0
     """Learn for M minutes at most."""
     epochs: Annotated[int, tyro.conf.arg(metavar="N")] = 30
@@ -195,6 +196,10 @@ class TrainOptions:
                 recorded.interpolation,
             )
 
+    def resume_command(self, *recordings: str) -> str:
+        """What one types to go on, in the folder where this training began or with other places of its recordings."""
+        return " ".join(["train", *recordings, typed("--out", self.out, "--resume")])
+
     def to_json(self) -> dict[str, Any]:
         """All settings by name, as `policy.json` keeps them."""
         return {
@@ -217,9 +222,12 @@ class TrainOptions:
             raise TwoframeError("settings: found something else, expected those of a training") from None
 
     def differences(self, other: "TrainOptions") -> list[str]:
-        """What is set otherwise in `other`, as `--flag: found HERE, expected THERE`; where and how to write aside."""
+        """What is set otherwise in `other`, as `--flag: found HERE, expected THERE`; where and how to write aside.
+
+        Recordings are known by what they hold, not by where they lie.
+        """
         here, there = self.to_json(), other.to_json()
-        free = {"out", "resume", "weights"}
+        free = {"out", "resume", "weights", "recordings", "validate"}
         return [
             f"{_flag(name)}: found {_shown(here[name])}, expected {_shown(there[name])}"
             for name in here

@@ -9,14 +9,14 @@ import numpy as np
 
 from agent.actions import ActionSet
 from agent.arrays import Floats, Ints
-from agent.errors import UsageError, usage
+from agent.errors import usage
 from agent.frames import Image
-from agent.recording.reader import find_recordings
 from train.dataset.batches import Augmentation
 from train.dataset.dataset import Dataset, channel_statistics, open_dataset
 from train.dataset.frame_windows import Split, frame_windows_of, split, split_off
 from train.metrics import Scores, commonest, score, share
 from train.options import TrainOptions
+from train.sources import Sources, find_sources
 
 STANDING = 0.9  # of the windows: more are no game that is played
 
@@ -29,6 +29,7 @@ class PreparedDataset:
     float32 are those of the pixels to learn from, 0..255.
     """
 
+    sources: Sources
     dataset: Dataset
     split: Split
     training: Ints
@@ -50,22 +51,17 @@ class PreparedDataset:
         return digest.hexdigest()
 
 
-def prepare_dataset(options: TrainOptions, room: Path) -> PreparedDataset:
+def prepare_dataset(options: TrainOptions, room: Path, sources: Sources | None = None) -> PreparedDataset:
     """Open the recordings and split them; frames prepared anew go to the folder `room`.
 
-    Raises `TwoframeError` for whatever of it cannot be learned from.
+    `sources` are the recordings, unless those that `options` name. Raises `TwoframeError` for whatever of it cannot
+    be learned from.
     """
     with usage():
         actions = ActionSet.parse(options.keys) if options.keys else None
-    folders = find_recordings(options.recordings)
-    judges = find_recordings(options.validate) if options.validate else []
-    if both := {folder.resolve() for folder in folders} & {folder.resolve() for folder in judges}:
-        raise UsageError(
-            f"--validate: found {', '.join(sorted(path.name for path in both))} among what is learned from, "
-            "expected other recordings"
-        )
+    sources = sources or find_sources(options)
     dataset = open_dataset(
-        [*folders, *judges],
+        [each.folder for each in (*sources.learned, *sources.judges)],
         actions=actions,
         frame_of=options.frame_of,
         shift_ms=options.label_shift_ms,
@@ -76,8 +72,8 @@ def prepare_dataset(options: TrainOptions, room: Path) -> PreparedDataset:
         skip_disturbed=options.skip_disturbed,
         room=room,
     )
-    if judges:
-        drawn = split_off(dataset, int(dataset.starts[len(folders)]), frames=options.frames)
+    if sources.judges:
+        drawn = split_off(dataset, int(dataset.starts[len(sources.learned)]), frames=options.frames)
     else:
         drawn = split(dataset, frames=options.frames, seed=options.seed)
     validation = frame_windows_of(dataset, drawn.validation, options.frames)
@@ -89,6 +85,7 @@ def prepare_dataset(options: TrainOptions, room: Path) -> PreparedDataset:
         "always the commonest": commonest(labels, len(dataset.actions)),
     }
     return PreparedDataset(
+        sources=sources,
         dataset=dataset,
         split=drawn,
         training=training,
@@ -103,7 +100,7 @@ def prepare_dataset(options: TrainOptions, room: Path) -> PreparedDataset:
 def described(prepared: PreparedDataset) -> Iterator[str]:
     """What a person should know before the training starts, line by line."""
     dataset = prepared.dataset
-    yield from dataset.notes
+    yield from (*prepared.sources.notes, *dataset.notes)
     yield (
         f"{len(dataset)} frames in {len(dataset.sources)} recording{'s'[: len(dataset.sources) > 1]}, "
         f"{dataset.frame} at {dataset.fps:g} fps; {len(prepared.training)} windows to learn from, "

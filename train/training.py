@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from rich.console import Console
 
-from agent.errors import TwoframeError
+from agent.errors import TwoframeError, shortage
 from agent.live_line import say
 from agent.machine import versions
 from agent.policy.format import PolicyMeta, packed_patterns
@@ -88,7 +88,7 @@ def learn(
     try:
         return _learn(options, prepared, strategy, here, console, asked_to_stop, started_s)
     except tf.errors.OpError as error:
-        if here.workers == 1:
+        if here.workers == 1 or shortage(error):
             raise
         raise TwoframeError(
             f"TF_CONFIG: found another worker gone ({type(error).__name__}), expected all {here.workers}; "
@@ -121,9 +121,12 @@ def _learn(
     require_alike(learner, here, {"settings": json.dumps(settings), "recordings": digest})
     history = _resumed(options, learner, here, digest) if options.resume else History()
 
+    sources = prepared.sources.to_json() if here.is_chief else {}
+
     def keep() -> None:
         if here.is_chief:
-            write_checkpoint(options.out, Checkpoint(options.to_json(), digest, history, learner.state()))
+            checkpoint = Checkpoint(options.to_json(), digest, history, learner.state(), sources)
+            write_checkpoint(options.out, checkpoint)
 
     budget_s = np.inf if options.deterministic else options.max_minutes * 60
     plan = Plan(options.epochs, options.patience, budget_s, options.seed, prepared.augmentation)
@@ -221,7 +224,7 @@ def _alike(arrays: list[Any], like: list[Any], *, or_none: bool = False) -> bool
 
 
 def write_policy(options: TrainOptions, prepared: PreparedDataset, learned: Learned) -> Agreement:
-    """Write the policy folder, the report first. Raises `TwoframeError` if the disk does not take it."""
+    """Write the policy folder, the report first. Raises OSError if the disk does not take it."""
     dataset, meta = prepared.dataset, prepared.dataset.meta
     metrics = _metrics(prepared, learned)
     policy = PolicyMeta(

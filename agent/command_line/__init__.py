@@ -1,1 +1,1 @@
-"""How a command reads its command line."""
+"""How a command reads its command line, and writes to the terminal."""

@@ -17,7 +17,7 @@ class MacKeyboard(PynputKeyboard):
         check_trusted()
         from pynput.keyboard import Listener
 
-        self._name_of: dict[int | None, str] = {KEYS[name].mac_vk: name for name in self._keys}
+        self._name_of: dict[int | None, str] = {vk: name for name, vk in virtual_keys(self._keys).items()}
         return Listener(
             on_press=lambda key, injected: self._hear(key, injected, down=True),
             on_release=lambda key, injected: self._hear(key, injected, down=False),
@@ -47,7 +47,7 @@ class MacEmitter(PynputEmitter):
         check_trusted()
         from pynput.keyboard import Controller, KeyCode
 
-        super().__init__({name: KeyCode.from_vk(KEYS[name].mac_vk) for name in names}, Controller())
+        super().__init__({name: KeyCode.from_vk(vk) for name, vk in virtual_keys(names).items()}, Controller())
 
     def focused_window(self) -> int | None:
         import Quartz  # type: ignore[import-not-found, unused-ignore]  # comes with pynput
@@ -57,6 +57,24 @@ class MacEmitter(PynputEmitter):
             if window[Quartz.kCGWindowLayer] == 0:  # neither menu bar nor Dock
                 return int(window[Quartz.kCGWindowNumber])
         return None
+
+
+def virtual_keys(names: tuple[str, ...]) -> dict[str, int]:
+    """Raises `TwoframeError` for keys that macOS has no virtual key for, or that it takes for one another."""
+    found: dict[str, int] = {}
+    problems = []
+    for name in names:
+        vk = KEYS[name].mac_vk
+        if vk is None:
+            problems.append(f"{name}, which has no key code on macOS")
+            continue
+        problems += [f"{name} and {other}, which are one key on macOS" for other, taken in found.items() if taken == vk]
+        found[name] = vk
+    if problems:
+        raise TwoframeError(
+            f"keyboard: found {'; '.join(problems)}, expected keys that macOS knows apart; choose others"
+        )
+    return found
 
 
 def check_trusted() -> None:

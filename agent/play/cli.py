@@ -9,6 +9,7 @@ from agent.command_line.flags import FLAGS
 from agent.errors import run_command
 from agent.frames import Box
 from agent.live.place import Place
+from agent.live_line import unhurried_console
 from agent.play.options import DESCRIPTION, PlayOptions
 from agent.play.run import place_of, play
 from agent.policy.format import PolicyMeta
@@ -20,7 +21,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         region = options.checked_region()
         if options.check:
             return check(options, region, Console())
-        return play(options, region, Console())
+        with unhurried_console() as console:
+            return play(options, region, console)
 
     return run_command(command)
 

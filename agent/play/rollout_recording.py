@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from agent.arrays import Floats
+from agent.command_line.terminal import typed
 from agent.frames import Box, Image
 from agent.keyboard.listener import KeyEvent
 from agent.pacing import clock_ns
@@ -95,7 +96,9 @@ def receipt(folder: Path, dropped: int) -> list[str]:
     if not recording.meta.complete:
         lines += recording.problems
     if persons:
-        lines.append(f"next: train OLD... {folder} --out NEW   (OLD: the recordings that this policy was trained on)")
+        lines.append(
+            f"next: train OLD... {typed(folder)} --out NEW   (OLD: the recordings that this policy was trained on)"
+        )
     else:
         lines.append(
             "nobody took over, so there is nothing to learn from it; correct the agent while it plays (F8, or just "

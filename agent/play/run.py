@@ -154,6 +154,8 @@ def _tell_receipt(options: PlayOptions, rollout: Rollout, console: Console) -> N
     if options.record and (options.record / "meta.json").is_file():
         for text in receipt(options.record, rollout.dropped):
             say(console, text)
+    elif options.record:
+        say(console, f"nothing was written to {options.record}: found no frame with the game in front")
 
 
 def _write_report(path: Path, measured: dict[str, object]) -> None:

@@ -21,7 +21,7 @@ QUEUE_BYTES = 64_000_000
 class Journal:
     """Takes frames and key events in time order and writes them; `dropped` counts frames that found no room.
 
-    Context manager with an idempotent `close`, which raises the `TwoframeError` that ended the writing, if any.
+    Context manager with an idempotent `close`, which raises the error that ended the writing, if any.
     """
 
     def __init__(self, writer: RecordingWriter, actions: ActionSet) -> None:
@@ -36,7 +36,7 @@ class Journal:
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self.dropped = 0
-        self.error: TwoframeError | None = None
+        self.error: TwoframeError | MemoryError | None = None
         self.longest_flush_s = 0.0
         self._thread.start()
 
@@ -75,7 +75,7 @@ class Journal:
         try:
             while not self._ending.wait(FLUSH_S):
                 self._write(self._settled_ns)
-        except TwoframeError as error:
+        except (TwoframeError, MemoryError) as error:
             self.error = error
 
     def _write(self, settled_ns: int) -> None:
@@ -99,7 +99,7 @@ class Journal:
         if self.error is None:
             try:
                 self._write(np.iinfo(np.int64).max)
-            except TwoframeError as error:
+            except (TwoframeError, MemoryError) as error:
                 self.error = error
         self._writer.close(complete=self.error is None)
         if self.error:

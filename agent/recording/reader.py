@@ -16,7 +16,7 @@ from warnings import catch_warnings, simplefilter
 import numpy as np
 
 from agent.arrays import Array, Bools, Floats, Ints, Levels
-from agent.errors import TwoframeError
+from agent.errors import TwoframeError, raise_if_any
 from agent.json_files import read_json
 from agent.recording.format import KEY_EVENT, PERSON, Meta
 
@@ -213,9 +213,11 @@ def held_at(events: Array, times_ns: Ints, keys: int) -> Bools:
 def find_recordings(paths: Iterable[Path]) -> list[Path]:
     """Each path itself if it is a recording, else the recordings directly in it, by name.
 
-    Raises `TwoframeError` for a path with neither.
+    What is neither is among them too if there are recordings beside it: `Recording.open` says of it that it is none.
+    Raises `TwoframeError` for a path where nothing is, and if there is no recording at all.
     """
     found: list[Path] = []
+    none = []
     for path in paths:
         if (path / "meta.json").exists():
             inside = [path]
@@ -224,8 +226,33 @@ def find_recordings(paths: Iterable[Path]) -> list[Path]:
         else:
             inside = []
         if not inside:
-            raise TwoframeError(
-                f"{path}: found no recording, expected a folder made by collect, or one that holds such"
-            )
+            none.append(path)
+            inside = [path]
         found += [folder for folder in inside if folder not in found]
+    if missing := [path for path in none if not path.exists()] or (none if len(none) == len(found) else []):
+        raise TwoframeError(
+            f"{', '.join(map(str, missing))}: found no recording, expected a folder made by collect, or one that "
+            "holds such"
+        )
     return found
+
+
+def open_recordings(folders: Iterable[Path]) -> tuple[list[Recording], list[str]]:
+    """The recordings that can be opened and hold frames; and what is wrong with each of the others, in a line.
+
+    Raises `TwoframeError` with all these lines if none is left.
+    """
+    recordings, wrong = [], []
+    for folder in folders:
+        try:
+            recording = Recording.open(folder)
+        except TwoframeError as error:
+            wrong.append(str(error))
+            continue
+        if len(recording):
+            recordings.append(recording)
+        else:
+            wrong.append(f"{folder}: found no frames, expected a recording with some; delete it or record again")
+    if not recordings:
+        raise_if_any(wrong)
+    return recordings, wrong

@@ -1,13 +1,16 @@
 """The writer of a recording: arrays that grow on disk and open in numpy at any moment, even after `kill -9`.
 
 Each flush writes data first, then the header that announces it. Rows of `keys.npy` are derived here from
-the key events, once no event before the frame's time can still arrive.
+the key events, once no event before the frame's time can still arrive. Before its first frame a recording is an
+empty folder: whatever ends it then leaves nothing in the way of the next one of its name.
 """
 
 import errno
 import os
+import tempfile
 from collections import Counter, deque
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -80,14 +83,16 @@ class RecordingWriter:
     """Writes one recording into a new folder; a context manager with an idempotent `close`.
 
     `append` frames and `key_event`s in time order, then `flush(settled_ns)` at least twice a second.
-    Raises `TwoframeError` if the folder is in use, or the disk is full; what was flushed before stays whole.
+    Raises `TwoframeError` if the folder is in use, or the disk is full; what was flushed before stays whole. Without
+    a frame there is no recording, and the folder goes again.
     """
 
     def __init__(self, folder: Path, meta: Meta, extras: Iterable[str] = ()) -> None:
         require_new_folder(folder)
         self.folder = folder
         self.meta = meta
-        rows: dict[str, tuple[Any, tuple[int, ...]]] = {
+        self._names = ("frames", "captured_ns", "keys", *extras)
+        self._rows: dict[str, tuple[Any, tuple[int, ...]]] = {
             "frames": (np.dtype(np.uint8), meta.frame.shape),
             "captured_ns": (np.dtype("<i8"), ()),
             "keys": (np.dtype(np.bool_), (len(meta.keys),)),
@@ -98,21 +103,36 @@ class RecordingWriter:
         self._held = np.zeros(len(meta.keys), np.bool_)
         self._unsettled_frames: deque[tuple[int, Image, dict[str, Array]]] = deque()
         self._unsettled_events: deque[tuple[int, int, bool]] = deque()
+        self._arrays: dict[str, GrowingArray] = {}
+        self._begun = False
+        self._holds_frames = False
         self._closed = False
         self.frame_count = 0
         self.held_counts: Counter[bytes] = Counter()  # frames by their row of `keys.npy`
         try:
+            self._made = not folder.exists()
             folder.mkdir(parents=True, exist_ok=True)
-            write_json(folder / "meta.json", meta.to_json())
-            names = ["frames", "captured_ns", "keys", *extras]
-            self._arrays = {name: GrowingArray(folder / f"{name}.npy", *rows[name]) for name in names}
-            self._events = GrowingArray(folder / "key_events.npy", KEY_EVENT, ())
+            with tempfile.TemporaryFile(dir=folder):
+                pass  # told now rather than after the first frame: nothing can be written there
         except OSError as error:
             raise _disk_error(folder, error, 0) from None
 
     @property
     def size_bytes(self) -> int:
-        return sum(array.size_bytes for array in (*self._arrays.values(), self._events))
+        return sum(array.size_bytes for array in self._arrays.values())
+
+    def _begin(self) -> None:
+        require_new_folder(self.folder)  # another recorder may have been quicker
+        self._begun = True
+        arrays = {}
+        try:
+            write_json(self.folder / "meta.json", self.meta.to_json())
+            # First: whoever reads after a crash finds the events of every frame that is there.
+            arrays["key_events"] = GrowingArray(self.folder / "key_events.npy", KEY_EVENT, ())
+            for name in self._names:
+                arrays[name] = GrowingArray(self.folder / f"{name}.npy", *self._rows[name])
+        finally:
+            self._arrays = arrays
 
     def key_event(self, time_ns: int, key: str, *, down: bool) -> None:
         """A press or release of a watched key at `time_ns` from the start of the recording."""
@@ -124,6 +144,13 @@ class RecordingWriter:
 
     def flush(self, settled_ns: int) -> None:
         """Write all up to `settled_ns`: no event before that time may arrive any more."""
+        if not self._begun:
+            if not self._unsettled_frames or self._unsettled_frames[0][0] > settled_ns:
+                return
+            try:
+                self._begin()
+            except OSError as error:
+                raise _disk_error(self.folder, error, 0) from None
         while self._unsettled_frames and self._unsettled_frames[0][0] <= settled_ns:
             captured_ns, frame, extras = self._unsettled_frames.popleft()
             self._settle_events(captured_ns)
@@ -136,18 +163,17 @@ class RecordingWriter:
             self.frame_count += 1
         self._settle_events(settled_ns)
         try:
-            # Events first: whoever reads after a crash finds the events of every frame that is there.
-            self._events.flush()
             for array in self._arrays.values():
                 array.flush()
         except OSError as error:
             raise _disk_error(self.folder, error, self.frame_count) from None
+        self._holds_frames = self.frame_count > 0
 
     def _settle_events(self, until_ns: int) -> None:
         while self._unsettled_events and self._unsettled_events[0][0] <= until_ns:
             time_ns, key, down = self._unsettled_events.popleft()
             self._held[key] = down
-            self._events.append(np.array((time_ns, key, down), KEY_EVENT))
+            self._arrays["key_events"].append(np.array((time_ns, key, down), KEY_EVENT))
 
     def close(self, *, complete: bool = True) -> None:
         """Flush everything and say in `meta.json` that the recording ended in order; or, not `complete`, only close."""
@@ -157,12 +183,23 @@ class RecordingWriter:
         try:
             if complete:
                 self.flush(np.iinfo(np.int64).max)
-                write_json(self.folder / "meta.json", completed(self.meta).to_json())
+                if self._holds_frames:
+                    write_json(self.folder / "meta.json", completed(self.meta).to_json())
         except OSError as error:
             raise _disk_error(self.folder, error, self.frame_count) from None
         finally:
-            for array in (*self._arrays.values(), self._events):
+            for array in self._arrays.values():
                 array.close()
+            if not self._holds_frames:
+                self._leave_nothing()
+
+    def _leave_nothing(self) -> None:
+        with suppress(OSError):
+            if self._begun:
+                for name in ("meta.json", *(f"{name}.npy" for name in ("key_events", *self._names))):
+                    (self.folder / name).unlink(missing_ok=True)
+            if self._made:
+                self.folder.rmdir()
 
     def __enter__(self) -> "RecordingWriter":
         return self

@@ -6,7 +6,7 @@ from typing import Any
 import cv2
 
 from agent.arrays import Levels
-from agent.errors import TwoframeError
+from collect.video import VideoFile
 
 Image = Levels
 
@@ -23,9 +23,7 @@ class LapVideo:
         self._keys = keys
         self._every = max(1, round(game_fps / MAX_FPS))
         self._frames = 0
-        self._writer: Any = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), game_fps / self._every, SIZE)
-        if not self._writer.isOpened():
-            raise TwoframeError(f"{path}: found no way to write a video there, expected one; free some space")
+        self._file = VideoFile(path, game_fps / self._every, SIZE)
 
     def add(self, frame: Image, held: frozenset[str]) -> None:
         """`frame` is (H, W, 3) RGB as shown; takes as many of the frames as the video has."""
@@ -33,11 +31,11 @@ class LapVideo:
             picture = cv2.cvtColor(cv2.resize(frame, SIZE, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2BGR)
             for place, key in enumerate(self._keys):
                 _draw_key(picture, place, key, held=key in held)
-            self._writer.write(picture)
+            self._file.add(picture)
         self._frames += 1
 
     def close(self) -> None:
-        self._writer.release()
+        self._file.close()
 
 
 def _draw_key(picture: Any, place: int, key: str, *, held: bool) -> None:

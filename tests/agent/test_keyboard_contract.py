@@ -54,7 +54,7 @@ def test_listener_tells_who_pressed(system: System, agent: Emitter) -> None:
 
 def test_every_key_is_heard_by_its_name(system: System) -> None:
     heard = Heard()
-    names = [name for name in KEYS if name not in system.lamp_only]
+    names = [name for name in KEYS if name not in system.lamp_only | system.lacks]
     with KeyListener(names, heard):
         for name in names:
             system.press(name)
@@ -140,7 +140,7 @@ def test_key_held_at_the_start_is_known_and_its_release_is_heard(system: System)
 
 
 def test_every_key_held_at_the_start_is_known(system: System) -> None:
-    others = {"pause", *NUMBER_PAD, *system.lamp_only}  # the next test's, and what cannot be held
+    others = {"pause", *NUMBER_PAD, *system.lamp_only, *system.lacks}  # the next test's, and what cannot be held
     for name in (name for name in KEYS if name not in others):
         assert held_at_start(system, name) == {name}
 
@@ -252,7 +252,7 @@ def test_unknown_key_is_refused_before_anything_is_opened(system: System) -> Non
 
 
 def test_every_key_is_pressed_as_a_person_would(system: System) -> None:
-    names = [name for name in KEYS if name not in {"num_lock", "pause", *system.lamp_only}]  # the next test's
+    names = [name for name in KEYS if name not in {"num_lock", "pause", *system.lamp_only, *system.lacks}]  # the next's
     names += {"caps_lock"} - system.lamp_only  # once more: a light that goes on goes off again
     heard = Heard()
     with closing(open_emitter(names)) as emitter, KeyListener(names, heard):

@@ -12,6 +12,9 @@ from agent.keyboard.emitter import open_emitter
 from agent.keyboard.listener import KeyListener
 from agent.keys import KEYS
 
+OF_A_MAC = [name for name, key in KEYS.items() if key.mac_vk is not None]
+OWN = [name for name in OF_A_MAC if name not in MacSystem.lacks]
+
 PERSON = False
 SHIFT = 0x20000  # kCGEventFlagMaskShift
 # ev_keymap.h
@@ -48,21 +51,34 @@ def test_keys_have_the_virtual_keys_that_pynput_knows(mac: MacSystem) -> None:
     from pynput._util.darwin_vks import SYMBOLS
     from pynput.keyboard import Key
 
-    named = {name: Key[name].value.vk for name in KEYS if name in Key.__members__}
-    assert len(named) == 30
+    named = {name: Key[name].value.vk for name in OF_A_MAC if name in Key.__members__}
+    assert len(named) == 38
     assert {name: KEYS[name].mac_vk for name in named} == named
     typed = {name: KEYS[name].mac_vk for name in KEYS if len(name) == 1}
     assert len(typed) == 36
     assert {name: SYMBOLS[vk].lower() for name, vk in typed.items()} == {name: name for name in typed}
 
 
-def test_every_key_has_a_virtual_key_of_its_own() -> None:
-    assert len({key.mac_vk for key in KEYS.values()}) == len(KEYS)
+def test_every_key_has_a_virtual_key_of_its_own_but_for_those_that_a_mac_takes_for_others() -> None:
+    alike = {"f13": "print_screen", "f14": "scroll_lock", "f15": "pause"}
+    assert len({KEYS[name].mac_vk for name in OF_A_MAC if name not in alike}) == len(OF_A_MAC) - len(alike)
+    assert {name: KEYS[name].mac_vk for name in alike} == {name: KEYS[alike[name]].mac_vk for name in alike}
+
+
+def test_keys_that_a_mac_does_not_have_or_does_not_tell_apart_are_refused_by_name(mac: MacSystem) -> None:
+    for names, said in (
+        (["a", "f21", "volume_up"], "found f21, which has no key code on macOS; volume_up, which has no key code"),
+        (["print_screen", "f13"], "found f13 and print_screen, which are one key on macOS"),
+    ):
+        with pytest.raises(TwoframeError, match=said):
+            open_emitter(names)
+        with pytest.raises(TwoframeError, match=said):
+            KeyListener(names, Heard()).start()
 
 
 def test_media_keys_are_not_taken_for_the_keys_of_their_numbers(mac: MacSystem) -> None:
     heard = Heard()
-    with KeyListener(KEYS, heard):
+    with KeyListener(OWN, heard):
         for number in (LOUDER, QUIETER, MUTE, PLAY, NEXT, PREVIOUS):
             for down in (True, False):
                 mac.press_media(number, down=down)

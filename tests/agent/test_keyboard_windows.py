@@ -18,6 +18,8 @@ AFTER_E0 = (
     | {"insert": 0x52, "delete": 0x53, "home": 0x47, "end": 0x4F, "page_up": 0x49, "page_down": 0x51}
     | {"right_ctrl": 0x1D, "right_alt": 0x38, "super": 0x5B, "right_super": 0x5C, "menu": 0x5D}
     | {"numpad_enter": 0x1C, "numpad_divide": 0x35, "print_screen": 0x37}
+    | {"volume_mute": 0x20, "volume_down": 0x2E, "volume_up": 0x30}
+    | {"media_play_pause": 0x22, "media_stop": 0x24, "media_previous": 0x10, "media_next": 0x19}
 )
 # What is sent for these is known to be wrong: test_num_lock_and_pause_are_pressed_as_a_person_would.
 UNSETTLED = ("num_lock", "pause")
@@ -41,7 +43,7 @@ def test_key_is_sent_as_a_scan_code_and_extended_where_it_has_e0(windows: Window
 
 
 @pytest.mark.parametrize("name", KEYS)
-def test_scan_code_and_virtual_key_are_one_place_on_the_us_keyboard(windows: WindowsSystem, name: str) -> None:
+def test_scan_code_and_virtual_key_are_one_place_on_the_keyboard(windows: WindowsSystem, name: str) -> None:
     assert windows.vk_of(name) == KEYS[name].windows_vk
 
 

@@ -306,3 +306,27 @@ def test_recordings_are_found_in_a_folder_of_them(folder: Path, tmp_path: Path) 
     (tmp_path / "empty").mkdir()
     with pytest.raises(TwoframeError, match="found no recording"):
         find_recordings([tmp_path / "empty"])
+    assert find_recordings([tmp_path / "empty", folder]) == [tmp_path / "empty", folder]
+    with pytest.raises(TwoframeError, match="nowhere: found no recording"):
+        find_recordings([tmp_path / "nowhere", folder])
+
+
+def test_of_two_recorders_in_one_folder_the_first_to_have_a_frame_keeps_it(tmp_path: Path) -> None:
+    slow, quick = RecordingWriter(tmp_path / "rec", meta()), RecordingWriter(tmp_path / "rec", meta())
+    for writer in (quick, slow):
+        writer.append(frame(7), 0)
+    quick.flush(0)
+    with pytest.raises(TwoframeError, match="not empty"):
+        slow.close()
+    quick.close()
+    assert Recording.open(tmp_path / "rec").frames[:, 0, 0, 0].tolist() == [7]
+
+
+def test_a_recording_without_a_frame_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    for name in ("new", "there"):
+        with RecordingWriter(tmp_path / name, meta()) as writer:
+            writer.key_event(0, "a", down=True)
+            writer.flush(100)
+            assert list((tmp_path / name).iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]

@@ -1,6 +1,7 @@
 """`collect` as a user runs it: a real window, real keys, a real recording."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -324,6 +325,44 @@ def test_an_x_server_that_dies_leaves_a_whole_recording(start: Start, tmp_path: 
     recording = Recording.open(tmp_path / "rec")
     assert len(recording) > 10
     assert recording.problems == ()
+
+
+def test_a_recording_that_ends_before_its_first_frame_leaves_its_name_free(
+    start: Start, counter: Path, display: VirtualDisplay, tmp_path: Path, said: IO[str]
+) -> None:
+    folder = tmp_path / "runs" / "rec"
+    other = start("games.window.counter", tmp_path / "other.jsonl", "--title", "Other", "--size", "300x200")
+    wait_for(lambda: focused_title(display) == "Other", "the focus of the other window")
+    killed = start(*COLLECT, folder, said=said)
+    wait_for(lambda: "the window is unfocused" in so_far(said), "the pause")
+    killed.kill()
+    killed.wait(PATIENCE_S)
+    assert list(folder.iterdir()) == []
+
+    stopped = start(*COLLECT, folder, said=said)
+    wait_for(lambda: so_far(said).count("the window is unfocused") == 2, "the pause")
+    stopped.send_signal(signal.SIGTERM)
+    status, _, err = ended(stopped)
+    assert status == 1
+    assert err == (
+        f"error: {folder}: found no frame to record, expected some play; nothing was written: click into the game when "
+        "it begins, and start again\n"
+    )
+
+    other.terminate()
+    other.wait(PATIENCE_S)
+    status, _, err = ended(start(*COLLECT, folder, "--duration-s", "1"))
+    assert (status, err) == (0, "")
+    assert len(Recording.open(folder)) > 5
+
+
+def test_a_full_disk_before_the_first_frame_leaves_nothing(start: Start, counter: Path, small_disk: Path) -> None:
+    (small_disk / "filler").write_bytes(bytes(shutil.disk_usage(small_disk).free - 8192))  # less than a frame
+    status, _, err = ended(start(*COLLECT, small_disk / "rec"))
+    assert status == 1
+    assert "found the disk full after" in err
+    assert err.count("\n") == 1
+    assert [path.name for path in small_disk.iterdir()] == ["filler"]
 
 
 def test_a_window_that_is_not_there_is_answered_with_those_that_are(

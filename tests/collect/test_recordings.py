@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from recordings import meta, write_recording
+from recordings import empty_recording, meta, write_recording
 
 from agent.recording.reader import Recording
 from collect.recordings import main
@@ -56,6 +56,33 @@ def test_list_and_info_go_on_after_a_broken_recording(
         assert "60 frames" in out
 
 
+@pytest.mark.parametrize("command", ["video", "export"])
+def test_what_is_made_of_several_recordings_leaves_out_those_that_are_none(
+    command: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = write_recording(tmp_path / "broken", [np.zeros((12, 16, 1), np.uint8)] * 3, ["a"] * 3)
+    (broken / "frames.npy").write_bytes(b"nothing")
+    (tmp_path / "another").mkdir()
+    named = [str(path) for path in sorted(tmp_path.iterdir())]
+    assert main([command, *named]) == 1
+    said = capsys.readouterr()
+    assert f"left out: {broken / 'frames.npy'}: found no readable header" in said.out
+    assert f"left out: {tmp_path / 'another'}: found no meta.json" in said.out
+    assert f"written: {folder}" in said.out
+    assert said.err == ""
+    assert main([command, str(broken), named[0]]) == 1
+    assert capsys.readouterr().err.startswith("error: found no recording of 2 that can be used")
+
+
+def test_a_video_of_recordings_without_frames_among_others_is_made_of_the_others(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    empty = empty_recording(tmp_path / "empty")
+    assert main(["video", str(tmp_path)]) == 1
+    assert f"left out: {empty}: found no frame from 0 s to the end" in capsys.readouterr().out
+    assert (folder / "video.mp4").exists()
+
+
 def test_a_cut_off_recording_says_what_it_lacks(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     content = (folder / "frames.npy").read_bytes()
     (folder / "frames.npy").write_bytes(content[: -5 * 16 * 12])
@@ -90,6 +117,43 @@ def test_a_video_shows_every_frame_at_the_recorded_rate(folder: Path, tmp_path: 
     video = cv2.VideoCapture(str(tmp_path / "v.mp4"))
     assert video.get(cv2.CAP_PROP_FRAME_COUNT) == 40
     assert video.get(cv2.CAP_PROP_FPS) == pytest.approx(20)
+
+
+@pytest.mark.parametrize("name", ["v.webm", "v.gif", "v.png", "v.xyz", "v"])
+def test_a_video_of_a_kind_that_cannot_be_written_is_one_line(
+    name: str, folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["video", str(folder), "--out", str(tmp_path / name)]) == 1
+    said = capfd.readouterr()
+    assert said.err == (
+        f"error: {tmp_path / name}: found the ending {Path(name).suffix!r}, expected that of a video; use .mp4 or .m4v "
+        "or .mov or .mkv or .avi\n"
+    )
+    assert said.out == ""
+    assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize("name", ["v.mp4", "v.m4v", "v.mov", "v.mkv", "v.avi"])
+def test_a_video_is_written_without_a_word_of_opencv(
+    name: str, folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["video", str(folder), "--out", str(tmp_path / name)]) == 0
+    assert tuple(capfd.readouterr()) == (f"written: {tmp_path / name}\n", "")
+
+
+@pytest.mark.parametrize("name", ["v.mp4", "v.mkv", "v.avi"])
+def test_a_video_for_which_there_is_no_room_is_one_line_and_not_left_behind(
+    name: str, small_disk: Path, folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    random = np.random.default_rng(0)
+    noise = [random.integers(0, 256, (60, 80, 1)).astype(np.uint8) for _ in range(200)]
+    recording = write_recording(tmp_path / "noise", noise, ["a"] * len(noise))
+    assert main(["video", str(recording), "--out", str(small_disk / name)]) == 1
+    said = capfd.readouterr()
+    assert "found no whole video after writing it (is the disk full?), expected 200 frames" in said.err
+    assert said.err.count("\n") == 1
+    assert said.out == ""
+    assert list(small_disk.iterdir()) == []
 
 
 @pytest.mark.parametrize(

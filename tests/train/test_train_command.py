@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import ROOT
-from recordings import meta, write_recording
+from recordings import empty_recording, meta, write_recording
 from training import SIZE, bar_frames, bar_recording
 
 from agent.frames import RollingFrames
@@ -157,7 +157,7 @@ def test_bfloat16_trains_and_what_it_learned_is_exported_as_float32(recording: P
 def bad(case: str, recording: Path, folder: Path) -> tuple[list[object], str]:
     """The arguments of one bad input, made in `folder`, and what must be said of it."""
     frames, keys = bar_frames(60, 0)
-    empty = write_recording(folder / "empty", [], [], described=meta(size=SIZE))
+    empty = empty_recording(folder / "empty", described=meta(size=SIZE))
     straight = write_recording(folder / "straight", frames, ["w"] * 60, described=meta(size=SIZE))
     other = write_recording(folder / "other", [frame[:12] for frame in frames], keys, described=meta(size=(32, 12)))
     short = write_recording(folder / "short", frames[:6], ["a", "w", "d"] * 2, described=meta(size=SIZE))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from recordings import meta, write_recording
+from recordings import empty_recording, meta, write_recording
 from training import SIZE, bar_frames, bar_recording
 
 from agent.actions import ActionSet
@@ -174,7 +174,7 @@ def test_recordings_that_do_not_belong_together_are_named(
 
 
 def test_an_empty_recording_and_an_action_never_played_are_refused(tmp_path: Path) -> None:
-    write_recording(tmp_path / "empty", [], [], described=meta(size=SIZE))
+    empty_recording(tmp_path / "empty", described=meta(size=SIZE))
     with pytest.raises(TwoframeError, match="empty: found no frames"):
         opened(tmp_path / "empty", room=tmp_path)
     frames, _ = bar_frames(60, 0)

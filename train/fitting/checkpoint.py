@@ -1,11 +1,10 @@
 """`checkpoint.npz` in the policy folder: an unfinished training, written aside and renamed, so it is always whole."""
 
-import errno
 import json
 import os
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,25 +25,24 @@ Arrays = list[Array]
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """`settings` are those of the command line, `recordings` a digest of what is learned from, `state` the
-    learner's."""
+    learner's; `sources` tell where the recordings lie and what each is (not in a checkpoint of an older train)."""
 
     settings: dict[str, Any]
     recordings: str
     history: History
     state: Arrays
+    sources: dict[str, Any] = field(default_factory=dict)
 
 
 def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
-    """Replace the checkpoint in `folder`; the old one stays if the disk does not take the new one.
-
-    Raises `TwoframeError` then.
-    """
+    """Replace the checkpoint in `folder`; the old one stays if the disk does not take the new one (OSError)."""
     path = folder / CHECKPOINT_FILE
     aside = path.with_name(f"{path.name}.new")
     header = {
         "format_version": FORMAT_VERSION,
         "settings": checkpoint.settings,
         "recordings": checkpoint.recordings,
+        "sources": checkpoint.sources,
         "course": checkpoint.history.to_json(),
     }
     arrays = {"header": np.frombuffer(json.dumps(header).encode(), np.uint8)}
@@ -56,18 +54,15 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
             file.flush()
             os.fsync(file.fileno())
         aside.replace(path)
-    except OSError as error:
+    except BaseException:
         aside.unlink(missing_ok=True)
-        what = "the disk full" if error.errno == errno.ENOSPC else error.strerror or str(error)
-        kept = "the last checkpoint stays" if path.exists() else "no checkpoint could be written"
-        raise TwoframeError(
-            f"{path}: found {what}, expected room for a checkpoint; {kept}: free some space and go on with --resume"
-        ) from None
+        raise
 
 
-def read_settings(folder: Path) -> dict[str, Any]:
-    """The settings in the checkpoint in `folder`, without its arrays. Raises `TwoframeError` as `read_checkpoint`."""
-    return _read(folder, lambda content, header: dict(header["settings"]))
+def read_settings(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Settings and sources in the checkpoint in `folder`, without its arrays. Raises `TwoframeError` as
+    `read_checkpoint`."""
+    return _read(folder, lambda content, header: (dict(header["settings"]), dict(header.get("sources", {}))))
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
@@ -76,7 +71,8 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     def read(content: Any, header: dict[str, Any]) -> Checkpoint:
         history = History.from_json(header["course"])
         history.best_weights = _numbered(content, "best")
-        return Checkpoint(header["settings"], header["recordings"], history, _numbered(content, "state"))
+        state = _numbered(content, "state")
+        return Checkpoint(header["settings"], header["recordings"], history, state, dict(header.get("sources", {})))
 
     return _read(folder, read)
 

@@ -1,0 +1,127 @@
+"""Which recordings a training learns from, and finding them again by what they hold, wherever they have gone."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agent.errors import TwoframeError, UsageError
+from agent.recording.reader import Recording, find_recordings, open_recordings
+from train.options import TrainOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Recordings to learn from and, if told, to judge by. `notes` says what deserves a line: which were left out."""
+
+    learned: tuple[Recording, ...]
+    judges: tuple[Recording, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Where they are and what they are, to find them again."""
+
+        def told(recordings: Sequence[Recording]) -> list[dict[str, str]]:
+            return [{"folder": str(each.folder.resolve()), "digest": recording_digest(each)} for each in recordings]
+
+        return {"learned": told(self.learned), "judges": told(self.judges)}
+
+
+def find_sources(options: TrainOptions) -> Sources:
+    """What the command line names; an empty or broken recording among others is left out.
+
+    Raises `TwoframeError` if there is no sound one, `UsageError` if one is both learned and judged by.
+    """
+    learned, wrong = open_recordings(find_recordings(options.recordings))
+    judges, also_wrong = open_recordings(find_recordings(options.validate)) if options.validate else ([], [])
+    if both := {each.folder.resolve() for each in learned} & {each.folder.resolve() for each in judges}:
+        raise UsageError(
+            f"--validate: found {', '.join(sorted(path.name for path in both))} among what is learned from, "
+            "expected other recordings"
+        )
+    return Sources(tuple(learned), tuple(judges), tuple(f"left out: {line}" for line in (*wrong, *also_wrong)))
+
+
+def find_again(kept: dict[str, Any], options: TrainOptions) -> Sources:
+    """Those that `Sources.to_json` told of: where they were, beside that, or in what the command line names.
+
+    Raises `TwoframeError` naming those that are not found.
+    """
+    try:
+        wanted = {part: [(Path(one["folder"]), str(one["digest"])) for one in kept[part]] for part in _PARTS}
+    except (KeyError, TypeError):
+        raise TwoframeError(f"{options.out}: found a checkpoint with odd recordings, expected one of train") from None
+    search = _Search(options)
+    found: dict[str, list[Recording]] = {part: [] for part in _PARTS}
+    notes, problems = [], []
+    for part in _PARTS:
+        for folder, digest in wanted[part]:
+            recording = search.find(folder, digest)
+            if recording is None:
+                is_changed = (folder / "meta.json").exists()
+                what = "another recording than" if is_changed else "no recording, neither there nor beside it, that is"
+                problems.append(f"{folder}: found {what} the one that this training learns from")
+                continue
+            if recording.folder.resolve() != folder:
+                notes.append(f"{folder} is now {recording.folder}")
+            found[part].append(recording)
+    if problems:
+        raise TwoframeError(
+            f"{'; '.join(problems)}; expected it as it was when the training began: put it back or name its place, "
+            f"{options.resume_command('RECORDING...')}"
+        )
+    return Sources(tuple(found["learned"]), tuple(found["judges"]), tuple(notes))
+
+
+_PARTS = ("learned", "judges")
+
+
+class _Search:
+    """Looks each recording up by its digest, the likely places first; a place is read once."""
+
+    def __init__(self, options: TrainOptions) -> None:
+        self._named = [path for path in (*options.recordings, *options.validate) if path.exists()]
+        self._seen: dict[Path, tuple[str, Recording] | None] = {}
+
+    def find(self, folder: Path, digest: str) -> Recording | None:
+        for place in self._places(folder):
+            key = place.resolve()
+            if key not in self._seen:
+                self._seen[key] = _opened(place)
+            seen = self._seen[key]
+            if seen and seen[0] == digest:
+                return seen[1]
+        return None
+
+    def _places(self, folder: Path) -> Iterator[Path]:
+        yield folder
+        for path in (*self._named, folder.parent):
+            yield path
+            yield from _inside(path)
+
+
+def _inside(path: Path) -> Iterable[Path]:
+    return sorted(child for child in path.iterdir() if child.is_dir()) if path.is_dir() else []
+
+
+def _opened(folder: Path) -> tuple[str, Recording] | None:
+    try:
+        recording = Recording.open(folder)
+    except TwoframeError:
+        return None  # not the one: that had been opened
+    return recording_digest(recording), recording
+
+
+def recording_digest(recording: Recording) -> str:
+    """Of what a recording holds, wherever it lies: its times, its keys, and its pixels here and there."""
+    meta = recording.meta
+    digest = hashlib.sha256(repr((meta.frame, meta.keys, meta.fps, meta.source, len(recording))).encode())
+    for array in (recording.captured_ns, recording.key_events, recording.control):
+        if array is not None:
+            digest.update(np.ascontiguousarray(array).tobytes())
+    for t in np.linspace(0, len(recording) - 1, 16 if len(recording) else 0).astype(int):
+        digest.update(np.asarray(recording.frames[t]).tobytes())
+    return digest.hexdigest()
