@@ -155,8 +155,11 @@ class Focus:
             event = self._display.next_event()
             if event.type in (X.FocusIn, X.FocusOut):
                 self._follow(event)
-            else:
-                self._other(event)
+                continue
+            if event.type == X.DestroyNotify:  # its number may soon be that of another window
+                listening = self._listening_to.items()
+                self._listening_to = {role: number for role, number in listening if number != event.window.id}
+            self._other(event)
 
     def _listen(self, role: str, window_id: int) -> None:
         if self._listening_to.get(role) != window_id:
@@ -164,7 +167,8 @@ class Focus:
                 self._grabbed = None
             self._listening_to[role] = window_id
             window = self._display.create_resource_object("window", window_id)
-            window.change_attributes(event_mask=X.FocusChangeMask, onerror=CatchError(BadWindow, BadAccess))
+            mask = X.FocusChangeMask | X.StructureNotifyMask
+            window.change_attributes(event_mask=mask, onerror=CatchError(BadWindow, BadAccess))
 
     def _follow(self, event: Any) -> None:
         """What an event says of a grab. A grab moves the focus, for those who are told, to the window it is for."""

@@ -1,8 +1,6 @@
 """`collect OUT --window TITLE --keys left=a forward=w right=d`: record the screen and the keys of a game."""
 
 import gc
-import math
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,10 +10,10 @@ from rich.console import Console
 
 from agent.command_line.flags import FLAGS
 from agent.errors import TwoframeError, run_command, usage
-from agent.frames import FrameSpec, parse_size
+from agent.frames import Box, FrameSpec, parse_size
 from agent.keys import KeyEvent
 from agent.live.devices import Devices
-from agent.live.hotkeys import Switches
+from agent.live.place import Place, count_down
 from agent.live_line import LiveLine, say
 from agent.pacing import Pacer
 from agent.recording.format import begun_now
@@ -53,10 +51,17 @@ def check(options: CollectOptions, console: Console) -> int:
 def collect(options: CollectOptions, plan: Plan, console: Console) -> int:
     """Record one game into `plan.out`. Raises `TwoframeError`; what was recorded till then is on disk."""
     require_new_folder(plan.out)
+
+    def tell(text: str) -> None:
+        say(console, text)
+
     with ExitStack() as stack:
-        devices = stack.enter_context(Devices(options.window, plan.region))
-        box, switches = devices.box, devices.switches
-        spec = FrameSpec(*plan.size, options.color, plan.crop, (box.width, box.height) if plan.crop else None)
+        place = Place(options.window, options.pick, plan.region)
+        if place.waits_for_focus:
+            count_down(options.countdown_s, "recording", tell)
+        devices = stack.enter_context(Devices(place, tell))
+        switches = devices.switches
+        _spec(options, plan, devices.box)  # a crop that cannot be is told before the countdown
         disturbance = None
         if options.disturb:
             disturbance = Disturbance(plan.actions, devices.hold(plan.actions.keys), options.disturb)
@@ -71,11 +76,14 @@ def collect(options: CollectOptions, plan: Plan, console: Console) -> int:
         listener = devices.listen((*plan.actions.keys, plan.hotkeys.pause, plan.hotkeys.quit), hear)
         key_log.held_at_start(listener.held_at_start & set(plan.actions.keys))
         stack.enter_context(ending_signals(switches.end))
-        _countdown(options.countdown_s, switches, console)
+        if not place.waits_for_focus:
+            count_down(options.countdown_s, "recording", tell, lambda: switches.ended)
         if switches.ended:
             raise TwoframeError("found the recording ended before it began, expected some play; start it again")
 
-        meta = begun_now("demonstration", spec, plan.actions, options.fps, devices.target.title, box)
+        target, box = devices.target, devices.begin()
+        spec = _spec(options, plan, box)
+        meta = begun_now("demonstration", spec, plan.actions, options.fps, target.title, target.marks, box)
         writer = RecordingWriter(plan.out, meta, ["control"] if disturbance else [])
         journal = stack.enter_context(Journal(writer, plan.actions))
         progress = Progress()
@@ -86,7 +94,7 @@ def collect(options: CollectOptions, plan: Plan, console: Console) -> int:
         )
         say(
             console,
-            f"recording {devices.target.title or f'the region {box}'} at {options.fps:g} fps, {spec}; "
+            f"recording {target.title or f'the region {box}'} at {options.fps:g} fps, {spec}; "
             f"{plan.hotkeys.pause} pauses, {plan.hotkeys.quit} or Ctrl-C ends",
         )
         gc.freeze()  # what lives till the end need not be looked through again between frames
@@ -100,8 +108,5 @@ def collect(options: CollectOptions, plan: Plan, console: Console) -> int:
     return 0
 
 
-def _countdown(seconds: float, switches: Switches, console: Console) -> None:
-    end_s = time.monotonic() + seconds
-    while (left_s := end_s - time.monotonic()) > 0 and not switches.ended:
-        say(console, f"recording starts in {math.ceil(left_s)} s: click into the game")
-        time.sleep(min(1.0, left_s))
+def _spec(options: CollectOptions, plan: Plan, box: Box) -> FrameSpec:
+    return FrameSpec(*plan.size, options.color, plan.crop, (box.width, box.height) if plan.crop else None)

@@ -11,8 +11,8 @@ from agent.actions import ActionSet
 from agent.command_line.flags import Group
 from agent.errors import TwoframeError, UsageError, raise_if_any, usage
 from agent.frames import Box, Color, FrameSpec, parse_size
-from agent.live.devices import check_one_place
 from agent.live.hotkeys import Hotkeys
+from agent.live.place import check_one_place
 from agent.recording.format import MAX_FPS
 from collect.disturbance import rate_beyond
 
@@ -36,7 +36,8 @@ class CollectOptions:
     out: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")] = None
     """New folder for the recording; an existing one is never overwritten."""
     window: Annotated[str | None, tyro.conf.arg(metavar="TITLE")] = None
-    """Title of the game's window, or a part of it that no other has."""
+    """Title of the game's window, or a part of it that no other has; or its id, or "focused": the one that you click
+    into."""
     keys: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=KEY")] = ("left=a", "forward=w", "right=d")
     """The actions to learn, each with its key, its keys (jump=w+space) or none (rest=)."""
     disturb: Annotated[float, tyro.conf.arg(metavar="RATE")] = 0.0
@@ -57,6 +58,8 @@ class CollectOptions:
 
     default: Annotated[str | None, OTHER, tyro.conf.arg(metavar="NAME")] = None
     """The action when no key is held; without it the one without keys, else the middle one."""
+    pick: Annotated[bool, OTHER] = False
+    """Choose the game's window by a click on it."""
     region: Annotated[str | None, OTHER, tyro.conf.arg(metavar="L,T,W,H")] = None
     """Instead of --window: a part of the screen, left,top,width,height in pixels. Keys then count whatever has the
     focus."""
@@ -88,8 +91,8 @@ class Plan:
         with usage():
             if options.out is None:
                 raise UsageError("OUT: found nothing, expected a new folder for the recording; see collect --help")
-            check_one_place(options.window, options.region)
-            if options.window is None and options.region is None:
+            check_one_place(options.window, options.region, pick=options.pick)
+            if options.window is None and options.region is None and not options.pick:
                 raise UsageError("found neither --window nor --region, expected where the game is; see collect --help")
             check_rate(options.fps)
             if options.countdown_s < 0 or (options.duration_s is not None and options.duration_s <= 0):

@@ -109,6 +109,8 @@ class Recorder:
             now_ns = self._pacer.clock_ns()
             look = gate.look()
             self._pacer.ended("looking at the window")
+            if look.news:
+                self._say(look.news)
             if look.shut == "closed":
                 self._say("the window was closed: the recording ends here")
                 break

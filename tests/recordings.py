@@ -8,13 +8,19 @@ import numpy as np
 from agent.actions import ActionSet
 from agent.frames import Box, FrameSpec
 from agent.recording.format import Meta
+from agent.recording.window_marks import NO_MARKS, WindowMarks
 from agent.recording.writer import RecordingWriter
 
 ACTIONS = ActionSet.parse(["left=a", "forward=w", "right=d"])
 
 
 def meta(
-    *, size: tuple[int, int] = (16, 12), fps: float = 20.0, actions: ActionSet = ACTIONS, source: str = "demonstration"
+    *,
+    size: tuple[int, int] = (16, 12),
+    fps: float = 20.0,
+    actions: ActionSet = ACTIONS,
+    source: str = "demonstration",
+    marks: WindowMarks = NO_MARKS,
 ) -> Meta:
     return Meta(
         frame=FrameSpec(*size),
@@ -27,6 +33,7 @@ def meta(
         started_utc="2026-01-01T00:00:00+00:00",
         versions={},
         pixels="",
+        window_marks=marks,
     )
 
 

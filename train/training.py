@@ -241,6 +241,7 @@ def write_policy(options: TrainOptions, prepared: PreparedDataset, learned: Lear
         versions=versions(["tensorflow", "keras", "ai-edge-litert"]),
         patterns=packed_patterns(meta.frame, dataset.frame),
         digests={},
+        window_marks=meta.window_marks,
     )
     epochs = learned.fit.history.epochs
     write_report(

@@ -4,41 +4,52 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from typing import Self
 
-from agent.errors import TwoframeError, UsageError
+from agent.errors import TwoframeError
 from agent.frames import Box
 from agent.keyboard.key_sink import KeySink
 from agent.keyboard.listener import KeyListener
 from agent.keys import KeyEvent
 from agent.live.focus_gate import FocusGate
 from agent.live.hotkeys import Switches
+from agent.live.place import Place
 from agent.screen.grab import Screen
-from agent.screen.target import FixedRegion, Target
-from agent.screen.window import open_window
 
 
 class Devices:
     """The game's window, or a region in its place, and the screen that it is on; the keys when they are asked for.
 
     `box` is where the game was found. A context manager with an idempotent `close`, which lets go of the keys first.
-    Raises `TwoframeError` if the game is not found or not wholly on the screen.
+    `say` is told what a person must do or know. Raises `TwoframeError` if the game is not found or not wholly on the
+    screen.
     """
 
-    def __init__(self, window: str | None, region: Box | None) -> None:
+    def __init__(self, place: Place, say: Callable[[str], None]) -> None:
         with ExitStack() as opened:
-            self.target = _open_target(window, region)
+            self.target = place.open(say)
             opened.callback(self.target.close)
             self.screen = opened.enter_context(Screen())
-            self.box = self._on_screen()
+            self.switches = Switches()
+            self.gate = FocusGate(self.target, self.screen, self.switches)
+            self.begin()
+            if not self.screen.holds(self.box):
+                raise TwoframeError(
+                    f"{'--region' if self.target.title is None else 'window'}: found {self.box}, expected a place "
+                    f"wholly on the screen ({self.screen.bounds}); move or shrink it"
+                )
             self.screen.grab(self.box)  # the first grab sets mss up
             self._opened = opened.pop_all()
-        self.switches = Switches()
-        self.gate = FocusGate(self.target, self.screen, self.switches)
+
+    def begin(self) -> Box:
+        """Where the game is now: later sizes are compared with that of this box. Raises `TwoframeError`."""
+        self.box = self.target.look().box
+        self.gate.begin(self.box)
+        return self.box
 
     def hold(self, keys: Iterable[str]) -> KeySink:
         """The key holder, for these keys, while the game has the focus. Raises `TwoframeError`."""
         from agent.keyboard.key_holder import KeyHolder  # a process that no recording waits for
 
-        return self._opened.enter_context(KeyHolder(keys, window_id=self.target.window_id))
+        return self._opened.enter_context(KeyHolder(keys, window_id=lambda: self.target.window_id))
 
     def listen(self, keys: Iterable[str], hear: Callable[[KeyEvent], None]) -> KeyListener:
         """A listener that calls `hear` for these keys, listening already. Raises `TwoframeError`."""
@@ -52,26 +63,3 @@ class Devices:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _on_screen(self) -> Box:
-        box = self.target.look().box
-        if not self.screen.holds(box):
-            raise TwoframeError(
-                f"{'--region' if self.target.title is None else 'window'}: found {box}, expected a place wholly on the "
-                f"screen ({self.screen.bounds}); move or shrink it"
-            )
-        return box
-
-
-def check_one_place(window: str | None, region: str | None) -> None:
-    """Raise `UsageError` for a window and a region together."""
-    if window is not None and region is not None:
-        raise UsageError("found --window and --region, expected one of them; leave one out")
-
-
-def _open_target(window: str | None, region: Box | None) -> Target:
-    if window is not None:
-        return open_window(window)
-    if region is None:
-        raise UsageError("found neither --window nor --region, expected where the game is; name its window's title")
-    return FixedRegion(region)

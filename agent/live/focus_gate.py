@@ -5,21 +5,24 @@ from typing import Literal
 
 from agent.frames import Box
 from agent.live.hotkeys import Switches
+from agent.live.picture_size import PictureSize
 from agent.screen.grab import Screen
 from agent.screen.target import Target
 
-Shut = Literal["closed", "paused", "unfocused", "grabbed", "minimized", "off screen", "covered"]
+Shut = Literal["closed", "gone", "paused", "unfocused", "grabbed", "minimized", "off screen", "reshaped", "covered"]
 
 HIDDEN_SHARE = 0.1  # of the picture, from which on it is no longer the game's
 
 REASONS: dict[Shut, str] = {
     "closed": "the window was closed",
+    "gone": "the window is gone",
     "paused": "paused by hotkey",
     "unfocused": "the window is unfocused",
     "grabbed": "another program has grabbed the keyboard (a menu, a locked screen)",
     "minimized": "the window is minimized",
     "off screen": "the window is partly off the screen",
     "covered": "another window lies over the game",
+    "reshaped": "the window is of another shape",
 }
 
 
@@ -27,13 +30,15 @@ REASONS: dict[Shut, str] = {
 class Look:
     """`shut` is None where the game may be recorded and played now, else why not. `box` is where its pixels are.
 
-    `cover` is the title of a window that lies over a part of the game, however small.
+    `cover` is the title of a window that lies over a part of the game, however small, `news` what a person should know
+    of its size now.
     """
 
     shut: Shut | None
     box: Box
     cover: str | None = None
     is_region: bool = False
+    news: str | None = None
 
     @property
     def kind(self) -> str:
@@ -55,6 +60,11 @@ class FocusGate:
         self._target = target
         self._screen = screen
         self._switches = switches
+        self._size = PictureSize()
+
+    def begin(self, box: Box) -> None:
+        """A picture of another shape than `box` is refused from now on."""
+        self._size.begin(box)
 
     def look(self) -> Look:
         """Raises `TwoframeError` if the display has gone."""
@@ -66,12 +76,15 @@ class FocusGate:
             return Look("paused", view.box)
         if view.state != "focused":
             return Look(view.state, view.box)
+        news = self._size.seen(view.box)
         if not self._screen.holds(view.box):
-            return self.off_screen(view.box)
+            return self.off_screen(view.box, news)
+        if self._size.is_reshaped:
+            return Look("reshaped", view.box, news=news)
         if view.cover is None:
-            return Look(None, view.box)
-        return Look("covered" if view.cover.share >= HIDDEN_SHARE else None, view.box, view.cover.title)
+            return Look(None, view.box, news=news)
+        return Look("covered" if view.cover.share >= HIDDEN_SHARE else None, view.box, view.cover.title, news=news)
 
-    def off_screen(self, box: Box) -> Look:
+    def off_screen(self, box: Box, news: str | None = None) -> Look:
         """What is to be seen at `box` is not wholly on the screen."""
-        return Look("off screen", box, is_region=self._target.title is None)
+        return Look("off screen", box, is_region=self._target.title is None, news=news)

@@ -80,6 +80,8 @@ class LiveLoop:
                 looked_ns = self._pacer.clock_ns()
                 look = self._gate.look()
                 self._pacer.ended("looking at the window")
+                if look.news:
+                    self._say(look.news)
                 if look.shut == "closed":
                     self._say("the window was closed: play ends here")
                     break

@@ -9,7 +9,7 @@ import tyro
 from agent.command_line.flags import Group
 from agent.errors import UsageError, usage
 from agent.frames import Box
-from agent.live.devices import check_one_place
+from agent.live.place import check_one_place
 from agent.machine import usable_cpus
 
 DESCRIPTION = """Let a policy play: it looks at the game's window and presses the keys.
@@ -34,7 +34,7 @@ class PlayOptions:
     policy: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="POLICY")]
     """Folder made by train."""
     window: Annotated[str | None, tyro.conf.arg(metavar="TITLE", help_behavior_hint="(default: as recorded)")] = None
-    """Title of the game's window, or a unique part of it."""
+    """Title of the game's window, or a unique part of it; or its id, or "focused": the one that you click into."""
     record: Annotated[Path | None, tyro.conf.arg(metavar="OUT")] = None
     """Record it all in this new folder: the picture, the keys, and who had them. train then learns what you did in it,
     not what the agent did."""
@@ -50,6 +50,8 @@ class PlayOptions:
     hotkeys: Annotated[tuple[str, ...], CONTROL, tyro.conf.arg(metavar="NAME=KEY")] = ()
     """Other hotkeys, e.g. pause=f7 takeover=f6 quit=f12."""
 
+    pick: Annotated[bool, OTHER] = False
+    """Choose the game's window by a click on it."""
     region: Annotated[str | None, OTHER, tyro.conf.arg(metavar="L,T,W,H")] = None
     """Instead of --window: a part of the screen, left,top,width,height in pixels. Keys then go to whatever has the
     focus."""
@@ -66,7 +68,7 @@ class PlayOptions:
     def checked_region(self) -> Box | None:
         """The part of the screen given. Raises `UsageError` for options that cannot be meant."""
         with usage():
-            check_one_place(self.window, self.region)
+            check_one_place(self.window, self.region, pick=self.pick)
             if self.duration_s is not None and self.duration_s <= 0:
                 raise UsageError(f"--duration-s: found {self.duration_s:g}, expected seconds")
             if self.threads is not None and not 1 <= self.threads <= usable_cpus():

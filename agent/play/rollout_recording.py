@@ -21,6 +21,8 @@ from agent.recording.journal import Journal
 from agent.recording.key_log import KeyLog
 from agent.recording.reader import Recording
 from agent.recording.writer import RecordingWriter
+from agent.screen.followed import FollowedWindow
+from agent.screen.target import FixedRegion
 
 
 class RolloutRecording:
@@ -31,9 +33,12 @@ class RolloutRecording:
     is in use or the disk is full.
     """
 
-    def __init__(self, folder: Path, meta: PolicyMeta, window: str | None, box: Box) -> None:
+    def __init__(self, folder: Path, meta: PolicyMeta, target: FollowedWindow | FixedRegion, box: Box) -> None:
         # Recorded as the demonstrations were, so that both train together.
-        described = begun_now("rollout", meta.recorded, meta.actions, meta.fps, window, box, ["ai-edge-litert"])
+        libraries = ["ai-edge-litert"]
+        described = begun_now(
+            "rollout", meta.recorded, meta.actions, meta.fps, target.title, target.marks, box, libraries
+        )
         writer = RecordingWriter(folder, described, ("control", "probabilities"))
         self._journal = Journal(writer, meta.actions)
         self._key_log = KeyLog()

@@ -13,6 +13,8 @@ from agent.keyboard.key_sink import NoKeys
 from agent.keys import KeyEvent
 from agent.live.devices import Devices
 from agent.live.hotkeys import Hotkeys
+from agent.live.picture_size import differs_in_shape
+from agent.live.place import Place, count_down
 from agent.live_line import LiveLine, say
 from agent.pacing import Pacer
 from agent.play.control import Control
@@ -27,6 +29,8 @@ from agent.policy.step import Policy
 from agent.recording.writer import require_new_folder
 from agent.signals import ending_signals
 
+FOCUS_COUNTDOWN_S = 3.0  # to click into the game, for `--window focused`
+
 
 def play(options: PlayOptions, region: Box | None, console: Console) -> int:
     """Play until the end asked for. Raises `TwoframeError`; no key stays down, and what was recorded is whole."""
@@ -40,12 +44,24 @@ def play(options: PlayOptions, region: Box | None, console: Console) -> int:
             raise UsageError("--record: found a policy without any key, expected some to record; leave it out")
     if policy.pixel_difference:
         say(console, f"warning: this machine prepares pixels up to {policy.pixel_difference} grey levels differently")
-    title = options.window if options.window or region else meta.window
-    place = None if title else region or meta.region
+    if not (region or options.window or options.pick or meta.window):
+        region = meta.region
+    place = Place(options.window or None, options.pick, region, meta.window, meta.window_marks)
+
+    def tell(text: str) -> None:
+        say(console, text)
+
     rollout = Rollout(len(meta.actions), shift_ticks=round(meta.label_shift_ms * meta.fps / 1000))
     pacer = Pacer(meta.fps)
     try:
-        with Devices(title, place) as devices:
+        if place.waits_for_focus:
+            count_down(FOCUS_COUNTDOWN_S, "play", tell)
+        with Devices(place, tell) as devices:
+            if devices.target.title is not None and differs_in_shape(devices.box, meta.region):
+                tell(
+                    f"warning: the window is {devices.box.width}x{devices.box.height}, recorded was "
+                    f"{meta.region.width}x{meta.region.height}: its picture looks other than what was learned"
+                )
             _rollout(options, devices, policy, hotkeys, rollout, pacer, console)
     except TwoframeError:
         _tell_receipt(options, rollout, console)  # what was recorded till then is whole
@@ -82,7 +98,7 @@ def _rollout(
         held_at_start = listener.held_at_start - set(hotkeys.keys)
         control.held_at_start(held_at_start)
         if options.record:
-            recording = stack.enter_context(RolloutRecording(options.record, meta, title, devices.box))
+            recording = stack.enter_context(RolloutRecording(options.record, meta, devices.target, devices.box))
             recording.held_at_start(held_at_start)
         stack.enter_context(ending_signals(switches.end))
 

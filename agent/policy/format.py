@@ -15,6 +15,7 @@ from agent.errors import TwoframeError, raise_if_any
 from agent.frames import Box, FrameSpec, Image, contract_patterns, pixel_difference, prepare
 from agent.json_files import check_types, check_version, read_json
 from agent.recording.format import MAX_FPS
+from agent.recording.window_marks import NO_MARKS, WindowMarks
 
 FORMAT_VERSION = 1
 MODEL_FILE = "model.keras"
@@ -61,6 +62,7 @@ class PolicyMeta:
     versions: dict[str, str]
     patterns: tuple[bytes, ...]
     digests: dict[str, str]
+    window_marks: WindowMarks = NO_MARKS
 
     def __post_init__(self) -> None:
         problems = []
@@ -107,6 +109,7 @@ class PolicyMeta:
             "apart": self.apart,
             "label_shift_ms": self.label_shift_ms,
             "window": self.window,
+            "window_marks": self.window_marks.to_json(),
             "region": self.region.to_json(),
             "training": self.training,
             "metrics": self.metrics,
@@ -160,6 +163,7 @@ class PolicyMeta:
             versions=value["versions"],
             patterns=patterns,
             digests=value["digests"],
+            window_marks=WindowMarks.from_json(value.get("window_marks")),
         )
 
 

@@ -15,6 +15,7 @@ from agent.frames import Box, FrameSpec, contract_patterns, prepare
 from agent.json_files import check_types, check_version
 from agent.keys import key as named_key
 from agent.machine import versions
+from agent.recording.window_marks import NO_MARKS, WindowMarks
 
 FORMAT_VERSION = 1
 KEY_EVENT = np.dtype([("time_ns", "<i8"), ("key", "u1"), ("down", "?")])
@@ -40,6 +41,7 @@ class Meta:
     versions: dict[str, str]
     pixels: str
     complete: bool = False
+    window_marks: WindowMarks = NO_MARKS
 
     def __post_init__(self) -> None:
         problems = []
@@ -61,6 +63,7 @@ class Meta:
             "actions": self.actions.to_json(),
             "fps": self.fps,
             "window": self.window,
+            "window_marks": self.window_marks.to_json(),
             "region": self.region.to_json(),
             "source": self.source,
             "started_utc": self.started_utc,
@@ -98,6 +101,7 @@ class Meta:
             versions={str(name): str(version) for name, version in value["versions"].items()},
             pixels=value["pixels"],
             complete=value["complete"],
+            window_marks=WindowMarks.from_json(value.get("window_marks")),
         )
 
 
@@ -107,6 +111,7 @@ def begun_now(
     actions: ActionSet,
     fps: float,
     window: str | None,
+    marks: WindowMarks,
     region: Box,
     libraries: Sequence[str] = (),
 ) -> Meta:
@@ -122,6 +127,7 @@ def begun_now(
         started_utc=datetime.now(UTC).isoformat(timespec="milliseconds"),
         versions=versions(["mss", "pynput", *libraries]),
         pixels=pixels_digest([frame]),
+        window_marks=marks,
     )
 
 

@@ -1,11 +1,11 @@
 """Windows on Windows and macOS, through PyWinCtl. Written after its documentation, not yet tried."""
 
+import queue
 import time
 from typing import Any
 
-from agent.errors import TwoframeError
 from agent.frames import Box
-from agent.screen.target import Cover, View, overlap, share_of
+from agent.screen.target import Cover, Listed, View, WindowClosed, overlap, share_of
 
 COVER_S = 2.0  # between two questions after what lies over the game: each takes milliseconds
 
@@ -21,11 +21,41 @@ class PyWinCtlDesktop:
     def titles(self) -> list[tuple[int, str]]:
         return [(int(window.getHandle()), str(window.title)) for window in self.windows()]
 
+    def described(self, number: int) -> Listed | None:
+        for window in self.windows():
+            if int(window.getHandle()) == number:
+                frame = window.getClientFrame()
+                box = Box(frame.left, frame.top, frame.right - frame.left, frame.bottom - frame.top)
+                return Listed(number, str(window.title), box, None, window.getAppName() or None, window.getPID())
+        return None
+
+    def window_of(self, number: int) -> int | None:
+        return number if any(number == listed for listed, _ in self.titles()) else None
+
+    def focused(self) -> int | None:
+        window = self._pywinctl.getActiveWindow()
+        return None if window is None else int(window.getHandle())
+
+    def clicked(self, timeout_s: float) -> int | None:
+        from pynput.mouse import Listener
+
+        places: queue.SimpleQueue[tuple[int, int]] = queue.SimpleQueue()
+        with Listener(on_click=lambda x, y, _button, pressed: places.put((int(x), int(y))) if pressed else None):
+            try:
+                x, y = places.get(timeout=timeout_s)
+            except queue.Empty:
+                return None
+        window = self._pywinctl.getTopWindowAt(x, y)
+        return None if window is None else int(window.getHandle())
+
+    def has_ended(self, window: Listed) -> bool:
+        return False  # PyWinCtl does not tell
+
     def target(self, number: int) -> "PyWinCtlWindow":
         for window in self.windows():
             if int(window.getHandle()) == number:
                 return PyWinCtlWindow(self, window)
-        raise TwoframeError("window: found it closed, expected it open; start the game again")
+        raise WindowClosed
 
     def close(self) -> None:
         pass

@@ -6,9 +6,11 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from agent.errors import TwoframeError
 from agent.frames import Box
+from agent.recording.window_marks import NO_MARKS
 
-State = Literal["focused", "grabbed", "unfocused", "minimized", "closed"]
+State = Literal["focused", "grabbed", "unfocused", "minimized", "gone", "closed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +22,20 @@ class Cover:
     share: float
 
 
+class WindowClosed(TwoframeError):  # noqa: N818 (it is the event that matters)
+    """A window that was listed a moment ago."""
+
+    def __init__(self) -> None:
+        super().__init__("window: found it closed, expected it open; start the game again")
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """One look at the game: the state of its window and where its pixels are (the client area, on the screen).
 
     It is `grabbed` where it has the focus but another program has grabbed the keyboard. `cover` is what lies over it
-    where it has the focus.
+    where it has the focus. A window that is `gone` may be followed by another one of its program, a `closed` one is
+    not.
     """
 
     state: State
@@ -34,10 +44,13 @@ class View:
 
 
 class Target(Protocol):
-    """Where the game is. `title` and `window_id` are None for a region."""
+    """Where the game is. `title` and `window_id` are those of now, and None for a region."""
 
-    title: str | None
-    window_id: int | None
+    @property
+    def title(self) -> str | None: ...
+
+    @property
+    def window_id(self) -> int | None: ...
 
     def look(self) -> View:
         """The state and place now. Raises `TwoframeError` if the display has gone."""
@@ -53,6 +66,7 @@ class FixedRegion:
 
     title: str | None = None
     window_id: int | None = None
+    marks = NO_MARKS
 
     def __init__(self, box: Box) -> None:
         self._view = View("focused", box)
@@ -64,6 +78,23 @@ class FixedRegion:
         pass
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A window as its desktop describes it; what the system does not tell is None. `number` is its id."""
+
+    number: int
+    title: str
+    box: Box | None = None
+    window_class: str | None = None
+    program: str | None = None
+    pid: int | None = None
+
+    def __str__(self) -> str:
+        box = self.box
+        place = f"{box.width}x{box.height} at {box.left},{box.top}" if box else None
+        return f"{self.title!r} ({', '.join(filter(None, (place, self.program, hex(self.number))))})"
+
+
 class Desktop(Protocol):
     """One system's windows. All methods raise `TwoframeError` if it no longer answers."""
 
@@ -71,8 +102,28 @@ class Desktop(Protocol):
         """Number and title of all windows but the terminal of this command; without those that close meanwhile."""
         ...
 
+    def described(self, number: int) -> Listed | None:
+        """The window of that number, listed or not; None where there is none, and for the terminal of this command."""
+        ...
+
+    def window_of(self, number: int) -> int | None:
+        """The listed window of that number, or that it lies in, or that is in it; None where there is none."""
+        ...
+
+    def focused(self) -> int | None:
+        """The window that has the focus, listed or not; None for none."""
+        ...
+
+    def clicked(self, timeout_s: float) -> int | None:
+        """Wait for a click on a listed window, and give that window; None where none came in time."""
+        ...
+
+    def has_ended(self, window: Listed) -> bool:
+        """Whether the program that this was a window of has ended, as far as the system tells."""
+        ...
+
     def target(self, number: int) -> Target:
-        """The window of that number, which takes this desktop over: closing it closes both."""
+        """The window of that number, which takes this desktop over: closing it closes both. Raises `WindowClosed`."""
         ...
 
     def close(self) -> None:

@@ -1,43 +1,151 @@
-"""The game's window, found by its title on this system."""
+"""The game's window on this system: by its title, its id, the focus or a click, or as it was recorded."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from agent.errors import TwoframeError
-from agent.screen.target import Desktop, Target
+from agent.recording.window_marks import WindowMarks
+from agent.screen.followed import FollowedWindow
+from agent.screen.target import Desktop, Listed
+
+FOCUSED = "focused"  # what --window says for the window that has the focus
+PICK_S = 60.0
 
 
-def open_window(title: str) -> Target:
-    """The window titled `title`, else the only one whose title contains it, never the terminal of this command.
+def open_window(text: str) -> FollowedWindow:
+    """The window that `text` means: its title, its id, `focused`, a part of its title that no other has.
 
-    Raises `TwoframeError` that lists the windows there are, or the candidates.
+    The first of these that is one. Never the terminal of this command. Raises `TwoframeError` that lists the windows
+    there are, or the candidates.
     """
     desktop = _desktop()
     try:
-        return desktop.target(chosen(title, desktop.titles()))
+        windows = _listed(desktop)
+        if not any(window.title == text for window in windows):
+            if text == FOCUSED:
+                return FollowedWindow(desktop, _with_focus(desktop), None)
+            if window := _by_id(desktop, text):
+                return FollowedWindow(desktop, window, None)
+        return FollowedWindow(desktop, chosen(text, windows), text)
     except BaseException:
         desktop.close()
         raise
 
 
-def chosen(title: str, windows: Sequence[tuple[int, str]]) -> int:
-    """The number of the window meant by `title`; `windows` are numbers and titles. Raises `TwoframeError`."""
-    fitting = [w for w in windows if w[1] == title] or [w for w in windows if title in w[1]]
-    if not fitting:
-        there = ", ".join(sorted(repr(name) for _, name in windows if name)) or "none"
-        raise TwoframeError(f"window: found {there}; expected one titled {title!r}; start the game or correct --window")
-    if len(fitting) > 1:
-        names = ", ".join(sorted(repr(name) for _, name in fitting))
-        raise TwoframeError(
-            f"window: found {len(fitting)} that match {title!r}: {names}; "
-            "expected one; close the others or give the whole title"
-        )
-    return fitting[0][0]
+def open_picked_window(text: str | None, say: Callable[[str], None]) -> FollowedWindow:
+    """The window that a person clicks on, one that has `text` in its title where that is given.
+
+    Raises `TwoframeError`.
+    """
+    desktop = _desktop()
+    try:
+        say("click on the game's window")
+        number = desktop.clicked(PICK_S)
+        window = None if number is None else desktop.described(number)
+        if window is None:
+            raise TwoframeError(f"--pick: found no click on a window in {PICK_S:g} s, expected one; start it again")
+        if not _without_terminal([window]):
+            raise TwoframeError("--pick: found a click on the terminal of this command, expected one on the game")
+        if text is not None and text not in window.title:
+            raise TwoframeError(f"--pick: found {window}, expected one with {text!r} in its title; correct --window")
+        say(f"picked {window}")
+        return FollowedWindow(desktop, window, text)
+    except BaseException:
+        desktop.close()
+        raise
+
+
+def open_recorded_window(title: str, marks: WindowMarks, say: Callable[[str], None]) -> FollowedWindow:
+    """The window that a recording was made of: by the title that was asked for then, or by its class and program.
+
+    `say` is told where only one of the two fits. Raises `TwoframeError` as `open_window` does.
+    """
+    desktop = _desktop()
+    try:
+        window, doubt = recorded(title, marks, _listed(desktop))
+        if doubt:
+            say(doubt)
+        return FollowedWindow(desktop, window, marks.asked)
+    except BaseException:
+        desktop.close()
+        raise
+
+
+def chosen(text: str, windows: Sequence[Listed]) -> Listed:
+    """The window titled `text`, else the only one whose title contains it. Raises `TwoframeError`."""
+    exact = [window for window in windows if window.title == text]
+    return _only(text, exact or [window for window in _without_terminal(windows) if text in window.title], windows)
+
+
+def recorded(title: str, marks: WindowMarks, windows: Sequence[Listed]) -> tuple[Listed, str | None]:
+    """The window that was recorded, and what is doubtful about it. Raises `TwoframeError`."""
+    text = marks.asked or title
+    others = _without_terminal(windows)
+    titled = [window for window in windows if window.title == text or (text in window.title and window in others)]
+    alike = [w for w in others if marks.program and (w.program, w.window_class) == (marks.program, marks.window_class)]
+    fitting = [window for window in titled if window in alike] or titled or alike
+    window = _only(text, [window for window in fitting if window.title == text] or fitting, windows)
+    if not titled:
+        return window, f"warning: no window is titled {text!r}; taking {window}, of the same program"
+    if marks.program and window not in alike:
+        return window, f"warning: {window} is not of the program that was recorded, {marks.program}"
+    return window, None
 
 
 def window_titles() -> list[str]:
     """The titles of all windows but this command's terminal. Raises `TwoframeError`."""
     return [title for _, title in windows()]
+
+
+def _only(text: str, fitting: Sequence[Listed], windows: Sequence[Listed]) -> Listed:
+    if not fitting:
+        there = ", ".join(sorted(repr(window.title) for window in windows if window.title)) or "none"
+        raise TwoframeError(f"window: found {there}; expected one titled {text!r}; start the game or correct --window")
+    if len(fitting) > 1:
+        candidates = ", ".join(sorted(map(str, fitting)))
+        raise TwoframeError(
+            f"window: found {len(fitting)} that match {text!r}: {candidates}; expected one; "
+            f"choose by its id, such as --window {fitting[0].number:#x}, or by a click: --pick"
+        )
+    return fitting[0]
+
+
+def _listed(desktop: Desktop) -> list[Listed]:
+    described = [desktop.described(number) for number, _ in desktop.titles()]
+    return [window for window in described if window]
+
+
+def _by_id(desktop: Desktop, text: str) -> Listed | None:
+    """The window whose id `text` is, in either notation; None where it is none."""
+    try:
+        number = int(text, 16 if text.lower().startswith("0x") else 10)
+    except ValueError:
+        return None
+    if not 0 < number < 1 << 64 or (sys.platform == "linux" and number >= 1 << 32):
+        return None
+    return desktop.described(desktop.window_of(number) or number)
+
+
+def _with_focus(desktop: Desktop) -> Listed:
+    focus = desktop.focused()
+    number = None if focus is None else desktop.window_of(focus)
+    window = None if number is None else desktop.described(number)
+    if window is None or not _without_terminal([window]):
+        raise TwoframeError(
+            "window: found no window but the terminal of this command with the focus, expected the game; "
+            "click into it in the countdown"
+        )
+    return window
+
+
+def _without_terminal(windows: Sequence[Listed]) -> list[Listed]:
+    """Without those of the programs that started this one, beside what the desktop leaves out by itself."""
+    if sys.platform != "linux":
+        return list(windows)
+    from agent.screen.x11_owner import processes_above
+
+    above = processes_above()
+    return [window for window in windows if window.pid not in above]
 
 
 def _desktop() -> Desktop:

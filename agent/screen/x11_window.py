@@ -1,15 +1,17 @@
 """Windows on X11: those that the window manager lists, or where it lists none, those in the tree of windows."""
 
 import os
+import time
 from typing import Any
 
 from Xlib import X, Xutil
 from Xlib.error import BadDrawable, BadWindow
 
-from agent.errors import TwoframeError
 from agent.frames import Box
-from agent.screen.target import View
+from agent.screen.target import Listed, View, WindowClosed
+from agent.screen.x11_click import clicked_child
 from agent.screen.x11_covers import X11Covers
+from agent.screen.x11_owner import Owners, program_of
 from agent.screen.x11_text import text_of
 from agent.x11 import Focus, close_display, connect, is_managed, x_errors
 
@@ -23,19 +25,60 @@ class X11Desktop:
     def __init__(self) -> None:
         self.display = connect()
         self._root = self.display.screen().root
+        self._owners = Owners(self.display)
         self._closed = False
 
     def titles(self) -> list[tuple[int, str]]:
-        own_terminal = os.environ.get("WINDOWID", "")
         found = []
         with x_errors("window"):
             for window in self.windows():
                 try:
-                    if str(window.id) != own_terminal:
+                    if not self._is_own_terminal(window.id):
                         found.append((window.id, self.title(window)))
                 except _GONE:
                     continue
         return found
+
+    def _is_own_terminal(self, number: int) -> bool:
+        return str(number) == os.environ.get("WINDOWID")
+
+    def described(self, number: int) -> Listed | None:
+        if self._is_own_terminal(number):
+            return None
+        window = self.display.create_resource_object("window", number)
+        with x_errors("window"):
+            try:
+                pid = self._owners.pid(window)
+                program = None if pid is None else program_of(pid)
+                kind = self._owners.window_class(window)
+                return Listed(number, self.title(window), self.box(window), kind, program, pid)
+            except _GONE:
+                return None
+
+    def window_of(self, number: int) -> int | None:
+        listed = {number for number, _ in self.titles()}
+        window = self.display.create_resource_object("window", number)
+        with x_errors("window"):
+            try:
+                return self._around(window, listed) or self._inside(window, listed)
+            except _GONE:
+                return None
+
+    def focused(self) -> int | None:
+        with x_errors("window"):
+            return Focus(self.display).window()
+
+    def clicked(self, timeout_s: float) -> int | None:
+        end_s = time.monotonic() + timeout_s
+        with x_errors("window"):
+            while (child := clicked_child(self.display, end_s)) is not None:
+                if child and (number := self.window_of(child)):
+                    return number
+        return None
+
+    def has_ended(self, window: Listed) -> bool:
+        with x_errors("window"):
+            return self._owners.has_ended(window.number, window.pid)
 
     def target(self, number: int) -> "X11Window":
         return X11Window(self, number)
@@ -73,6 +116,25 @@ class X11Desktop:
         place = self._root.translate_coords(window, 0, 0)
         return Box(place.x, place.y, size.width, size.height)
 
+    def _around(self, window: Any, listed: set[int]) -> int | None:
+        while window != X.NONE:
+            if window.id in listed:
+                return int(window.id)
+            window = window.query_tree().parent
+        return None
+
+    def _inside(self, window: Any, listed: set[int]) -> int | None:
+        """In a frame that a window manager put around it, or a frame in a frame."""
+        if window.id == self._root.id:
+            return None
+        found = [window]
+        for _ in range(2):
+            found = [child for each in found for child in each.query_tree().children]
+            for each in found:
+                if each.id in listed:
+                    return int(each.id)
+        return None
+
     def _client(self, window: Any) -> Any:
         """The program's own window in a child of the root: itself, or what a window manager put a frame around.
 
@@ -100,7 +162,8 @@ class X11Window:
         self._desktop = desktop
         self._window = desktop.display.create_resource_object("window", number)
         self._covers = X11Covers(desktop.display, number, desktop.title)
-        self._focus = Focus(desktop.display, self._covers.hear)
+        self._focus = Focus(desktop.display, self._hear)
+        self._destroyed = False
         self._hidden = desktop.display.intern_atom("_NET_WM_STATE_HIDDEN")
         self.window_id: int | None = number
         with x_errors("window"):
@@ -108,12 +171,16 @@ class X11Window:
                 self.title: str | None = desktop.title(self._window)
                 self._box = desktop.box(self._window)
             except _GONE:
-                raise TwoframeError("window: found it closed, expected it open; start the game again") from None
+                raise WindowClosed from None
 
     def look(self) -> View:
+        if self._destroyed:
+            return View("closed", self._box)
         with x_errors("display"):
             try:
                 keys = self._focus.keys_go(self._window.id)
+                if self._destroyed:
+                    return View("closed", self._box)
                 if keys == "elsewhere" and self._is_put_away():
                     return View("minimized", self._box)
                 self._box = self._desktop.box(self._window)
@@ -138,3 +205,9 @@ class X11Window:
         # Not to be seen though it belongs here: twm says no more of icons, i3 no more of its scratchpad.
         current = desktop.numbers(desktop.display.screen().root, "_NET_CURRENT_DESKTOP")
         return desktop.numbers(window, "_NET_WM_DESKTOP") in ([], [_ALL_WORKSPACES], current)
+
+    def _hear(self, event: Any) -> None:
+        # Not only when it is no longer there: another window may have its number by then.
+        if event.type == X.DestroyNotify and event.window.id == self._window.id:
+            self._destroyed = True
+        self._covers.hear(event)

@@ -5,6 +5,7 @@ import pytest
 from agent.frames import Box
 from agent.live.focus_gate import FocusGate
 from agent.live.hotkeys import Switches
+from agent.live.picture_size import PictureSize
 from agent.screen.target import Cover, State, View
 
 INSIDE, OUTSIDE = Box(10, 10, 20, 20), Box(-5, 10, 20, 20)
@@ -53,7 +54,7 @@ def test_open_for_a_focused_window_that_is_whole_on_the_screen(gate: FocusGate) 
     assert (look.shut, look.box) == (None, INSIDE)
 
 
-@pytest.mark.parametrize("state", ["unfocused", "grabbed", "minimized", "closed"])
+@pytest.mark.parametrize("state", ["unfocused", "grabbed", "minimized", "gone", "closed"])
 def test_shut_for_what_the_window_is(gate: FocusGate, target: FakeTarget, state: State) -> None:
     target.state = state
     assert gate.look().shut == state
@@ -73,6 +74,45 @@ def test_shut_where_a_good_part_of_the_picture_is_hidden(
     assert gate.look().shut == "covered"
     assert gate.look().reason == "another window lies over the game: 'Menu'"
     assert switches.focused
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_ns = 0
+
+    def __call__(self) -> int:
+        return self.now_ns
+
+
+def test_a_new_size_is_told_once_it_lasts_and_refused_only_where_the_shape_differs_much() -> None:
+    clock = Clock()
+    size = PictureSize(clock)
+    size.begin(Box(0, 0, 640, 360))
+
+    def seen(width: int, height: int, after_ms: int) -> str | None:
+        clock.now_ns += after_ms * 1_000_000
+        return size.seen(Box(7, 8, width, height))
+
+    assert [seen(640, 360, 50), seen(700, 400, 50), seen(1280, 720, 50), seen(1280, 720, 499)] == [None] * 4
+    assert seen(1280, 720, 1) == "the window is 1280x720 now, at the beginning it was 640x360"
+    assert not size.is_reshaped
+    assert seen(1280, 720, 5000) is None
+    assert seen(1280, 800, 50) is None  # 16:10
+    assert not size.is_reshaped
+    assert seen(800, 600, 50) is None
+    assert size.is_reshaped  # at once
+    assert "800x600 now, at the beginning it was 640x360: its shape differs too much" in str(seen(800, 600, 500))
+    assert seen(640, 360, 50) is None
+    assert not size.is_reshaped
+    assert seen(640, 360, 500) == "the window is 640x360 now, at the beginning it was 640x360"
+
+
+def test_shut_while_the_window_is_of_another_shape_than_it_was(gate: FocusGate, target: FakeTarget) -> None:
+    gate.begin(Box(0, 0, 40, 20))
+    assert gate.look().shut == "reshaped"
+    assert gate.look().reason == "the window is of another shape"
+    gate.begin(Box(0, 0, 40, 40))
+    assert gate.look().shut is None
 
 
 def test_a_pause_is_told_whatever_window_has_the_focus_but_not_of_one_that_is_closed(

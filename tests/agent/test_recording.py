@@ -21,6 +21,7 @@ from recordings import meta, write_recording
 from agent.errors import TwoframeError
 from agent.recording.format import KEY_EVENT, Meta
 from agent.recording.reader import Recording, find_recordings, held_at
+from agent.recording.window_marks import NO_MARKS
 from agent.recording.writer import RecordingWriter
 from collect.recordings import main as recordings
 from collect.summary import action_counts, describe
@@ -275,6 +276,8 @@ def test_absurd_json_is_refused_in_one_line(content: str, folder: Path) -> None:
         ("actions", {"actions": [], "default": -1}),
         ("complete", 1),
         ("versions", []),
+        ("window_marks", "Racer"),
+        ("window_marks", {"asked": 1}),
     ],
 )
 def test_a_meta_that_we_cannot_have_written_is_refused(name: str, value: object, folder: Path) -> None:
@@ -282,6 +285,13 @@ def test_a_meta_that_we_cannot_have_written_is_refused(name: str, value: object,
     (folder / "meta.json").write_text(json.dumps({**described, name: value}))
     with pytest.raises(TwoframeError):
         Recording.open(folder)
+
+
+def test_a_recording_of_a_time_before_the_marks_of_its_window_opens(folder: Path) -> None:
+    described = json.loads((folder / "meta.json").read_text())
+    del described["window_marks"]
+    (folder / "meta.json").write_text(json.dumps(described))
+    assert Recording.open(folder).meta.window_marks == NO_MARKS
 
 
 def test_what_a_file_holds_cannot_steer_the_terminal(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,6 +26,7 @@ REQUIRED = "required"
 COLLECT = {
     "out": None,
     "window": None,
+    "pick": False,
     "region": None,
     "keys": ("left=a", "forward=w", "right=d"),
     "default": None,
@@ -79,6 +80,7 @@ TRAIN = {
 PLAY = {
     "policy": REQUIRED,
     "window": None,
+    "pick": False,
     "region": None,
     "duration_s": None,
     "shadow": False,

@@ -14,6 +14,7 @@ from training import SIZE, bar_frames, bar_recording
 
 from agent.frames import RollingFrames
 from agent.policy.step import Policy
+from agent.recording.window_marks import WindowMarks
 from train.cli import main
 
 pytestmark = [
@@ -23,6 +24,8 @@ pytestmark = [
 ]
 # Time for all epochs, however busy the machine. Neighbouring frames: the bar turns too often for a longer view back.
 QUICK = ["--max-minutes", "60", "--batch", "32", "--shift", "0", "--apart-ms", "0"]
+
+MARKS = WindowMarks("Bar", "bar", "python3 bar.py")
 
 
 def accuracy_at_play(policy: Policy, t: int = 200, seed: int = 99) -> float:
@@ -40,7 +43,7 @@ def accuracy_at_play(policy: Policy, t: int = 200, seed: int = 99) -> float:
 
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return bar_recording(tmp_path_factory.mktemp("recordings") / "rec", 900)
+    return bar_recording(tmp_path_factory.mktemp("recordings") / "rec", 900, marks=MARKS)
 
 
 @pytest.mark.slow(22)
@@ -69,6 +72,7 @@ def test_two_frames_show_what_one_cannot(recording: Path, tmp_path: Path, capfd:
     )
     assert scalars(out / "report" / "tensorboard" / "validation")["loss"][-1] > 0
     policy = json.loads((out / "policy.json").read_text())
+    assert WindowMarks.from_json(policy["window_marks"]) == MARKS
     copycat = policy["metrics"]["copycat"]
     assert copycat["repeats_at_changes"] < 0.1  # it looks
     assert copycat["earlier_frames"]["the newest instead"]["otherwise"] > 0.3

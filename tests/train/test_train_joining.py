@@ -13,6 +13,7 @@ from agent.actions import ActionSet
 from agent.errors import TwoframeError
 from agent.frames import Box, FrameSpec, Image, prepare
 from agent.policy.format import MAX_GREY_LEVELS
+from agent.recording.window_marks import NO_MARKS, WindowMarks
 from agent.recording.writer import RecordingWriter
 from train.dataset.batches import Batches
 from train.dataset.dataset import Dataset
@@ -279,3 +280,12 @@ def test_what_is_done_with_recordings_that_differ_is_told_before_the_training(tm
         f"{recording}: found 45 frames a second, 60 were asked for; it is learned and played as they came"
     )
     assert "at 45 fps" in said[1]
+
+
+def test_the_marks_of_the_window_are_those_of_the_first_recording_that_has_some(tmp_path: Path) -> None:
+    old = bar_recording(tmp_path / "old", 60)
+    racer = bar_recording(tmp_path / "racer", 60, marks=WindowMarks("Racer", "Racer", "racer"))
+    walker = bar_recording(tmp_path / "walker", 60, marks=WindowMarks(None, "Walker", "walker"))
+    assert dataset_of(old).meta.window_marks == NO_MARKS
+    assert dataset_of(old, racer, walker).meta.window_marks.asked == "Racer"
+    assert dataset_of(walker, racer).meta.window_marks.program == "walker"

@@ -12,12 +12,14 @@ from agent.frames import LEAST_SIDE, Box, FrameSpec
 from agent.recording.format import MAX_FPS, Meta
 from agent.recording.key_log import KEYS_REMEDY, never_pressed
 from agent.recording.reader import Recording
+from agent.recording.window_marks import NO_MARKS, WindowMarks
 from train.dataset.rates import common_rate, rate_notes
 
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """What recordings are brought to. `meta` is that of the first, with the `frame` and the rate (`fps`) of all.
+    """What recordings are brought to. `meta` is that of the first, with the `frame` and the rate (`fps`) of all,
+    and the marks of the window from the first that has some.
 
     `ways` tell for each recording how its frames are made into `meta.frame`, None where they are so already;
     `notes` say in words what is done with recordings that differ.
@@ -48,7 +50,7 @@ def join(recordings: Sequence[Recording], *, with_own_actions: bool, told: Colle
     notes = [*rate_notes(recordings, rate_hz), *_picture_notes(recordings, ways, frame)]
     if with_own_actions:
         notes += _default_notes(recordings)
-    return Joined(replace(first.meta, frame=frame, fps=rate_hz), ways, tuple(notes))
+    return Joined(replace(first.meta, frame=frame, fps=rate_hz, window_marks=_marks(recordings)), ways, tuple(notes))
 
 
 def part_shown(spec: FrameSpec) -> tuple[float, float, float, float]:
@@ -90,6 +92,12 @@ def made_like(spec: FrameSpec, least: FrameSpec) -> FrameSpec | None:
 def least_frame(specs: Sequence[FrameSpec]) -> FrameSpec | None:
     """The one of `specs` that frames of all the others can be made into; None if there is none."""
     return next((least for least in specs if all(made_like(spec, least) for spec in specs)), None)
+
+
+def _marks(recordings: Sequence[Recording]) -> WindowMarks:
+    """Of the first recording that tells by what its window is known: older ones do not."""
+    told = [recording.meta.window_marks for recording in recordings if recording.meta.window_marks != NO_MARKS]
+    return told[0] if told else NO_MARKS
 
 
 def _unfit(recording: Recording) -> Iterator[str]:
