@@ -8,6 +8,7 @@ from Xlib import X
 
 from agent.errors import TwoframeError
 
+_HELD_S = 2.0  # a button that is down, or a menu that is closing, holds the pointer for a moment
 _CROSSHAIR = 34  # in X's font of cursors
 
 
@@ -18,15 +19,9 @@ def clicked_child(display: Any, end_s: float) -> int | None:
     Xlib through; raises `TwoframeError` while another program has the pointer to itself.
     """
     root = display.screen().root
-    cursor = display.open_font("cursor").create_glyph_cursor(
-        display.open_font("cursor"), _CROSSHAIR, _CROSSHAIR + 1, (0, 0, 0), (65535, 65535, 65535)
-    )
-    status = root.grab_pointer(False, X.ButtonPressMask, X.GrabModeSync, X.GrabModeAsync, X.NONE, cursor, X.CurrentTime)
-    if status != X.GrabSuccess:
-        raise TwoframeError(
-            "--pick: found the pointer held by another program, expected it free; leave its menu or game, "
-            "or give the window's id to --window"
-        )
+    font = display.open_font("cursor")
+    cursor = font.create_glyph_cursor(font, _CROSSHAIR, _CROSSHAIR + 1, (0, 0, 0), (65535, 65535, 65535))
+    _grab(root, cursor)
     try:
         while True:
             display.allow_events(X.SyncPointer, X.CurrentTime)
@@ -40,6 +35,18 @@ def clicked_child(display: Any, end_s: float) -> int | None:
         display.ungrab_pointer(X.CurrentTime)
         cursor.free()
         display.sync()
+
+
+def _grab(root: Any, cursor: Any) -> None:
+    what = (False, X.ButtonPressMask, X.GrabModeSync, X.GrabModeAsync, X.NONE, cursor, X.CurrentTime)
+    end_s = time.monotonic() + _HELD_S
+    while root.grab_pointer(*what) != X.GrabSuccess:
+        if time.monotonic() > end_s:
+            raise TwoframeError(
+                "--pick: found the pointer held by another program, expected it free; leave its menu or game, "
+                "or give the window's id to --window"
+            )
+        time.sleep(0.05)
 
 
 def _next_event(display: Any, end_s: float) -> Any:

@@ -195,7 +195,8 @@ class Picking(threading.Thread):
         with self._display.connection() as connection:
             root = connection.screen().root
             mode = X.GrabModeAsync
-            return bool(root.grab_pointer(False, 0, mode, mode, X.NONE, X.NONE, X.CurrentTime) == X.AlreadyGrabbed)
+            held = bool(root.grab_pointer(False, 0, mode, mode, X.NONE, X.NONE, X.CurrentTime) == X.AlreadyGrabbed)
+        return held or bool(self.error)
 
     def after(self, left: int, top: int) -> "Picking":
         """When it has been clicked there."""

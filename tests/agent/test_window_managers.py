@@ -296,7 +296,6 @@ def test_found_and_followed_when_the_window_manager_crashes(desktop: Desktop, ga
         wait_for_state(target, "focused")
 
 
-@pytest.mark.xfail(reason="a window made anew is not followed yet", strict=True)
 def test_made_anew_by_the_same_program_it_is_followed(desktop: Desktop, game: Window, other: Window) -> None:
     with looked_at() as target:
         desktop.click(game)

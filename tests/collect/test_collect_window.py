@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-import numpy as np
 import pytest
 from conftest import PATIENCE_S, Start, wait_for
+from recordings import frames_in
 from told_game import ToldGame
 from x11_windows import handle_of
 from Xlib import X
@@ -36,10 +36,6 @@ def said(tmp_path: Path) -> Iterator[IO[str]]:
 
 def so_far(said: IO[str]) -> str:
     return Path(said.name).read_text()
-
-
-def frames_in(folder: Path) -> int:
-    return len(np.load(folder / "frames.npy", mmap_mode="r")) if (folder / "frames.npy").exists() else 0
 
 
 def wait_for_frames(folder: Path, more: int) -> None:
