@@ -91,7 +91,8 @@ def recorded(machine: Machine, folder: Path, *, seconds: float) -> tuple[Recordi
     progress = Progress()
     pacer = Pacer(described.fps, machine.clock_ns, machine.sleep_s)
     with Journal(RecordingWriter(folder, described), ACTIONS) as journal:
-        devices_and_rest = (devices, described.frame, journal, KeyLog(), listener, pacer, progress, said.append)
-        Recorder(*devices_and_rest, ACTIONS).run(seconds)
+        log, spec = KeyLog(), described.frame
+        recorder = Recorder(devices, spec, journal, log, listener, pacer, progress, said.append, ACTIONS)
+        recorder.run(seconds)
     recording = Recording.open(folder)
     return recording, progress, said, summary(recording, progress, journal, described.fps)
