@@ -6,7 +6,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from conftest import wait_for
+from conftest import PATIENCE_S, wait_for
 from keyboard_systems import Heard, System, X11System, mac_system, windows_system
 
 from agent.errors import TwoframeError
@@ -190,17 +190,19 @@ def test_key_is_heard_right_after_the_start_and_not_after_the_end(system: System
 
 def test_listener_can_be_closed_by_what_it_calls(system: System) -> None:
     heard: list[KeyEvent] = []
-    ended = threading.Event()
+    ended, hands = threading.Event(), threading.RLock()  # a person does one thing at a time
 
     def end(event: KeyEvent) -> None:
         heard.append(event)
         listener.close()
-        system.release("a")  # on its way before the system knows
+        with hands:
+            system.release("a")  # on its way before the system knows
         ended.set()
 
     with KeyListener(["a"], end) as listener:
-        system.press("a")
-        assert ended.wait(5)
+        with hands:
+            system.press("a")
+        assert ended.wait(PATIENCE_S)
     assert len(heard) == 1
     assert listener.error is None
 
