@@ -6,6 +6,7 @@ from typing import Any
 
 from Xlib import X, Xutil
 from Xlib.error import BadDrawable, BadWindow
+from Xlib.protocol import request
 
 from agent.frames import Box
 from agent.screen.target import Listed, State, View, WindowClosed
@@ -112,8 +113,13 @@ class X11Desktop:
 
     def box(self, window: Any) -> Box:
         """Where its pixels are on the screen, without decorations."""
-        size = window.get_geometry()
-        place = self._root.translate_coords(window, 0, 0)
+        display = self.display.display
+        size = request.GetGeometry(display=display, defer=True, drawable=window)
+        place = request.TranslateCoords(
+            display=display, defer=True, src_wid=window, dst_wid=self._root, src_x=0, src_y=0
+        )
+        size.reply()  # both were asked together: one wait
+        place.reply()
         return Box(place.x, place.y, size.width, size.height)
 
     def _around(self, window: Any, listed: set[int]) -> int | None:
