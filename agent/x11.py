@@ -11,15 +11,7 @@ from typing import Any, Literal
 
 from Xlib import X
 from Xlib.display import Display
-from Xlib.error import (
-    BadAccess,
-    BadDrawable,
-    BadWindow,
-    CatchError,
-    ConnectionClosedError,
-    DisplayError,
-    XError,
-)
+from Xlib.error import BadDrawable, BadWindow, CatchError, ConnectionClosedError, DisplayError, XError
 from Xlib.protocol import request
 
 from agent.errors import TwoframeError
@@ -168,7 +160,7 @@ class Focus:
             self._listening_to[role] = window_id
             window = self._display.create_resource_object("window", window_id)
             mask = X.FocusChangeMask | X.StructureNotifyMask
-            window.change_attributes(event_mask=mask, onerror=CatchError(BadWindow, BadAccess))
+            window.change_attributes(event_mask=mask, onerror=CatchError(BadWindow))
 
     def _follow(self, event: Any) -> None:
         """What an event says of a grab. A grab moves the focus, for those who are told, to the window it is for."""

@@ -142,9 +142,9 @@ def _depth() -> str:
 
 
 def _windows() -> Finding:
-    from agent.screen.window import windows
+    from agent.screen.window import numbered_titles
 
-    titled = [(number, title) for number, title in windows() if title]
+    titled = [(number, title) for number, title in numbered_titles() if title]
     names = ", ".join(repr(title) for _, title in titled[:5]) or "none open"
     emitter = open_emitter([PROBE_KEY])
     try:

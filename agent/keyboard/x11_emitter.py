@@ -5,7 +5,7 @@ from typing import Any
 
 from Xlib import X
 from Xlib.error import XError
-from Xlib.ext import xinput
+from Xlib.ext import ge, xinput
 
 from agent.keyboard.x11 import emitting_keyboards, keycodes, keycodes_down, open_keyboard, physical_keyboards
 from agent.x11 import Focus, close_display, x_errors
@@ -25,7 +25,7 @@ class X11Emitter:
                 display.set_error_handler(lambda error, _request: self._errors.append(error))
                 display.screen().root.xinput_select_events([(xinput.AllDevices, xinput.HierarchyChangedMask)])
                 self._focus = Focus(display, self._other_event)
-                self._keyboards: list[int] | None = None
+                self._keyboards: list[int] | None = physical_keyboards(display)
                 # Also what an emitter before this one left to a person who held it too.
                 self._left_down = keycodes_down(display, emitting_keyboards(display))
                 self._sync()
@@ -91,8 +91,9 @@ class X11Emitter:
         return keycodes_down(self._display, self._keyboards)
 
     def _other_event(self, event: Any) -> None:
-        """Keyboards came or went, or (of no interest) keymaps changed."""
-        self._keyboards = None
+        """Keyboards came or went, or (of no interest) keymaps and the game's window changed."""
+        if event.type == ge.GenericEventCode:
+            self._keyboards = None
 
     def _sync(self) -> None:
         """Wait until the server has done all that was asked; raise what it refused."""

@@ -92,9 +92,18 @@ def recorded(title: str, marks: WindowMarks, windows: Sequence[Listed]) -> tuple
     return window, None
 
 
+def numbered_titles() -> list[tuple[int, str]]:
+    """Number and title of all windows but this command's terminal. Raises `TwoframeError`."""
+    desktop = _desktop()
+    try:
+        return desktop.titles()
+    finally:
+        desktop.close()
+
+
 def window_titles() -> list[str]:
     """The titles of all windows but this command's terminal. Raises `TwoframeError`."""
-    return [title for _, title in windows()]
+    return [title for _, title in numbered_titles()]
 
 
 def _only(text: str, fitting: Sequence[Listed], windows: Sequence[Listed]) -> Listed:
@@ -157,12 +166,3 @@ def _desktop() -> Desktop:
     from agent.screen.pywinctl_window import PyWinCtlDesktop
 
     return PyWinCtlDesktop()
-
-
-def windows() -> list[tuple[int, str]]:
-    """Number and title of all windows but this command's terminal. Raises `TwoframeError`."""
-    desktop = _desktop()
-    try:
-        return desktop.titles()
-    finally:
-        desktop.close()

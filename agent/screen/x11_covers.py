@@ -52,21 +52,21 @@ class X11Covers:
     def _look(self, box: Box) -> Cover | None:
         titled: list[str] = []
         hidden: list[Box] = []
-        for window, depth in self._above(box):
+        for window, geometry in self._above(box):
             try:
-                parts = self._parts(window, shape.SK.Bounding)
+                parts = self._parts(window, geometry, shape.SK.Bounding)
                 if not any(overlap(part, box) for part in parts):
                     continue
                 titled.append(self._name(window))
-                lets_clicks_through = not self._parts(window, shape.SK.Input)
+                lets_clicks_through = not self._parts(window, geometry, shape.SK.Input)
             except (BadWindow, BadDrawable):
                 continue  # closed just now: it covers nothing
-            if depth != _SEE_THROUGH_DEPTH and not lets_clicks_through:
+            if geometry.depth != _SEE_THROUGH_DEPTH and not lets_clicks_through:
                 hidden += parts
         return Cover(titled[0], share_of(box, hidden)) if titled else None
 
-    def _above(self, box: Box) -> list[tuple[Any, int]]:
-        """Visible windows above the game's that reach into `box`, the top first, with their depths."""
+    def _above(self, box: Box) -> list[tuple[Any, Any]]:
+        """Visible windows above the game's that reach into `box`, the top first, with their geometry."""
         children = self._root.query_tree().children
         ours = self._child_of_root()
         numbers = [child.id for child in children]
@@ -89,16 +89,15 @@ class X11Covers:
             except XError:
                 continue
             is_shown = attributes.map_state == X.IsViewable and attributes.win_class == X.InputOutput
-            if is_shown and overlap(Box(geometry.x, geometry.y, *_outside(geometry)), box):
-                found.append((window, geometry.depth))
+            if is_shown and overlap(_outside(geometry), box):
+                found.append((window, geometry))
         return found
 
-    def _parts(self, window: Any, kind: int) -> list[Box]:
+    def _parts(self, window: Any, geometry: Any, kind: int) -> list[Box]:
         """Where a child of the root is (its bounding shape), or takes clicks (its input shape), on the screen."""
-        geometry = window.get_geometry()
-        left, top = geometry.x + geometry.border_width, geometry.y + geometry.border_width
         if not self._has_shapes:
-            return [Box(geometry.x, geometry.y, *_outside(geometry))]
+            return [_outside(geometry)]
+        left, top = geometry.x + geometry.border_width, geometry.y + geometry.border_width
         rectangles = window.shape_get_rectangles(kind).rectangles
         return [Box(left + part.x, top + part.y, part.width, part.height) for part in rectangles]
 
@@ -117,6 +116,7 @@ class X11Covers:
         return "without a title"
 
 
-def _outside(geometry: Any) -> tuple[int, int]:
-    """Width and height with the border."""
-    return geometry.width + 2 * geometry.border_width, geometry.height + 2 * geometry.border_width
+def _outside(geometry: Any) -> Box:
+    """With the border."""
+    borders = 2 * geometry.border_width
+    return Box(geometry.x, geometry.y, geometry.width + borders, geometry.height + borders)
