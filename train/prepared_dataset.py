@@ -52,7 +52,7 @@ class PreparedDataset:
 
 
 def prepare_dataset(options: TrainOptions, room: Path, sources: Sources | None = None) -> PreparedDataset:
-    """Open the recordings and split them; frames prepared anew go to the folder `room`.
+    """Bring the recordings together and split them; frames prepared anew go to the folder `room`.
 
     `sources` are the recordings, unless those that `options` name. Raises `TwoframeError` for whatever of it cannot
     be learned from.
@@ -61,7 +61,7 @@ def prepare_dataset(options: TrainOptions, room: Path, sources: Sources | None =
         actions = ActionSet.parse(options.keys) if options.keys else None
     sources = sources or find_sources(options)
     dataset = open_dataset(
-        [each.folder for each in (*sources.learned, *sources.judges)],
+        [*sources.learned, *sources.judges],
         actions=actions,
         frame_of=options.frame_of,
         shift_ms=options.label_shift_ms,

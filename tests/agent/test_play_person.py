@@ -159,8 +159,8 @@ def test_a_rollout_holds_the_persons_keys_of_a_takeover_and_trains_with_the_orig
     assert f"{len(persons)} of them the person's" in out
     assert f"train OLD... {tmp_path / 'rollout'} --out NEW" in out
 
-    folders = [policy.parent / "recording", tmp_path / "rollout"]
-    dataset = open_dataset(folders, actions=None, frame_of=lambda spec: spec, shift_ms=0, stride=1, room=tmp_path)
+    both = [Recording.open(policy.parent / "recording"), recording]
+    dataset = open_dataset(both, actions=None, frame_of=lambda spec: spec, shift_ms=0, stride=1, room=tmp_path)
     assert dataset.is_target[-len(recording) :].sum() == len(persons)
 
 

@@ -79,7 +79,7 @@ def test_a_person_corrects_the_agent_and_the_rollout_holds_exactly_what_they_did
     assert checked > 20
 
     dataset = open_dataset(
-        [original, tmp_path / "rollout"],
+        [Recording.open(original), rollout],
         actions=None,
         frame_of=lambda spec: spec,
         shift_ms=0.0,

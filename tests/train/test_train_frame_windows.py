@@ -13,6 +13,7 @@ from training import SIZE, bar_frames, bar_recording
 from agent.actions import ActionSet
 from agent.errors import TwoframeError
 from agent.frames import Box, FrameSpec, prepare
+from agent.recording.reader import Recording
 from agent.recording.writer import RecordingWriter
 from train.dataset.batches import DROPPED, Augmentation, Batches, Share, ahead, augment
 from train.dataset.dataset import Dataset, channel_statistics, open_dataset, previous_actions
@@ -26,7 +27,7 @@ _TOLD = {"frames": 2, "run_frames": 9, "batch_windows": 32}
 
 def opened(*folders: Path, room: Path, **changed: object) -> Dataset:
     settings = {"actions": None, "frame_of": lambda recorded: recorded, "shift_ms": 0.0, "stride": 1, **changed}
-    return open_dataset(folders, room=room, **settings)  # type: ignore[arg-type]
+    return open_dataset([Recording.open(folder) for folder in folders], room=room, **settings)  # type: ignore[arg-type]
 
 
 def synthetic(gaps: list[int], t: int, labels: np.ndarray | None = None, apart: int = 1) -> Dataset:

@@ -101,7 +101,7 @@ class Dataset:
 
 
 def open_dataset(
-    folders: Sequence[Path],
+    recordings: Sequence[Recording],
     *,
     actions: ActionSet | None,
     frame_of: Callable[[FrameSpec], FrameSpec],
@@ -113,7 +113,7 @@ def open_dataset(
     told: Collection[str] = (),
     skip_disturbed: bool = False,
 ) -> Dataset:
-    """Open the recordings in `folders` and bring them together (`train/dataset/joining.py`).
+    """Bring `recordings` together (`train/dataset/joining.py`).
 
     `actions` replace the recorded ones, of which each recording keeps its own default; `frame_of` tells from the
     FrameSpec that all are brought to the one that the policy is to see, `told` what of `size`, `crop` and `color` was
@@ -125,7 +125,6 @@ def open_dataset(
     Laskey et al. 2017), unless `skip_disturbed`: there what moves on the screen does not tell what is held.
     Raises `TwoframeError` naming the folders that do not fit.
     """
-    recordings = [Recording.open(folder) for folder in folders]
     joined_to = join(recordings, with_own_actions=actions is None, told=told)
     meta = joined_to.meta
     steps = steps_between(recordings, meta.fps, stride=stride, apart_ms=apart_ms, frames=frames)
@@ -137,7 +136,7 @@ def open_dataset(
     actions = actions or meta.actions
     joined = np.concatenate([label for label, _ in labels])
     is_target = np.concatenate([target for _, target in labels])
-    _check_every_action(joined[is_target], actions, folders)
+    _check_every_action(joined[is_target], actions, [recording.folder for recording in recordings])
 
     gaps = [recording.gap_before() for recording in recordings]
     previous = [previous_actions(label, gap, n) for (label, _), gap, n in zip(labels, gaps, steps.strides, strict=True)]
