@@ -90,6 +90,15 @@ def display() -> Iterator[VirtualDisplay]:
         yield virtual
 
 
+@pytest.fixture(params=["openbox", "no window manager"])
+def desktop(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[VirtualDisplay]:
+    """A display of the test's own, which this process looks at; with a window manager and without."""
+    with VirtualDisplay(window_manager=request.param == "openbox") as virtual:
+        monkeypatch.setenv("DISPLAY", virtual.name)
+        monkeypatch.delenv("WINDOWID", raising=False)
+        yield virtual
+
+
 @pytest.fixture(scope="session")
 def made_once(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> MadeOnce:
     """`made_once(name, make)`: a folder that `make` filled, once for all processes that run these tests."""
@@ -153,6 +162,13 @@ def counter(start: Start, display: VirtualDisplay, tmp_path: Path) -> Iterator[P
 
 
 @pytest.fixture
+def said(tmp_path: Path) -> Iterator[IO[str]]:
+    """A file for what a program says."""
+    with (tmp_path / "said").open("w+") as file:
+        yield file
+
+
+@pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A real file system of 1 MB; only root can make one."""
     place = tmp_path / "small"
@@ -178,6 +194,17 @@ def wait_for(happened: Callable[[], T], what: str, *, within_s: float = math.inf
         time.sleep(NAP_S)
         naps += 1
     return answer
+
+
+def so_far(said: IO[str]) -> str:
+    """What a program has said into its file."""
+    return Path(said.name).read_text()
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """Status, stdout and stderr of a program that ends by itself."""
+    out, err = process.communicate(timeout=PATIENCE_S)
+    return process.returncode, out, err
 
 
 def focused_title(display: VirtualDisplay) -> str | None:

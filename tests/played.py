@@ -8,7 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
-from conftest import PATIENCE_S, ROOT, wait_for
+from conftest import ROOT, wait_for
 from recordings import meta, write_recording
 
 from games.window.display import VirtualDisplay
@@ -74,11 +74,6 @@ def assert_stays(display: VirtualDisplay, expected: set[str], seconds: float) ->
             return
         assert down == expected
         time.sleep(0.01)
-
-
-def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=PATIENCE_S)
-    return process.returncode, out, err
 
 
 class Held:

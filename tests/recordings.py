@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from conftest import wait_for
 
 from agent.actions import ActionSet
 from agent.frames import Box, FrameSpec
@@ -41,6 +42,12 @@ def frames_in(folder: Path) -> int:
     """How many frames a recording that is being written has so far."""
     file = folder / "frames.npy"
     return len(np.load(file, mmap_mode="r")) if file.exists() and file.stat().st_size else 0
+
+
+def wait_for_frames(folder: Path, more: int) -> None:
+    """Until so many more are recorded, however slowly."""
+    least = frames_in(folder) + more
+    wait_for(lambda: frames_in(folder) >= least, f"{more} more frames")
 
 
 def write_recording(

@@ -7,6 +7,8 @@ from typing import Any
 from Xlib import X, Xutil
 from Xlib.protocol.event import ClientMessage
 
+from agent.screen.target import Target
+from agent.screen.window import open_window
 from games.window.display import VirtualDisplay
 
 _BY_A_PERSON = 2  # a pager, says EWMH
@@ -66,3 +68,13 @@ def handle_of(display: VirtualDisplay, title: str) -> Iterator[Handle]:
                 yield Handle(connection, window)
                 return
         raise AssertionError(f"the window manager lists no window {title!r}")
+
+
+@contextmanager
+def looked_at(title: str = "Game") -> Iterator[Target]:
+    """The window as `collect` and `play` look at it, on the display that DISPLAY names."""
+    target = open_window(title)
+    try:
+        yield target
+    finally:
+        target.close()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from conftest import wait_for
 from x11_person import KeyWindow, Person
-from x11_windows import handle_of
+from x11_windows import handle_of, looked_at
 from Xlib import X
 from Xlib.ext import shape
 
@@ -15,16 +15,7 @@ from agent.frames import Box
 from agent.keyboard.key_holder import KeyHolder
 from agent.keys import key
 from agent.screen.target import Cover, Target, share_of
-from agent.screen.window import open_window
 from games.window.display import VirtualDisplay
-
-
-@pytest.fixture(params=["openbox", "no window manager"])
-def desktop(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[VirtualDisplay]:
-    with VirtualDisplay(window_manager=request.param == "openbox") as virtual:
-        monkeypatch.setenv("DISPLAY", virtual.name)
-        monkeypatch.delenv("WINDOWID", raising=False)
-        yield virtual
 
 
 @pytest.fixture
@@ -51,15 +42,6 @@ def grab(connection: Any, window: Any = None) -> None:
 def ungrab(connection: Any) -> None:
     connection.ungrab_keyboard(X.CurrentTime)
     connection.sync()
-
-
-@contextmanager
-def looked_at(title: str = "Game") -> Iterator[Target]:
-    target = open_window(title)
-    try:
-        yield target
-    finally:
-        target.close()
 
 
 def test_a_grab_takes_the_keys_from_the_game_until_it_ends(game: KeyWindow, other: Any) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import PATIENCE_S, ROOT, Start, focused_title, wait_for, without_display
-from played import KEYS, all_go_up, assert_stays, ended, heard_keys, held_key, keys_down
+from conftest import PATIENCE_S, ROOT, Start, ended, focused_title, wait_for, without_display
+from played import KEYS, all_go_up, assert_stays, heard_keys, held_key, keys_down
 from Xlib import X
 
 from agent.policy.step import Policy

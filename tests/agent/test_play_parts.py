@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
-from conftest import PATIENCE_S, ROOT, Start, wait_for
-from played import Held, ended, held_key, keys_down
+from conftest import PATIENCE_S, ROOT, Start, ended, wait_for
+from played import Held, held_key, keys_down
 
 from agent.frames import Box, Image
 from agent.live.focus_gate import FocusGate

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import PATIENCE_S, Start, wait_for
-from played import KEYS, LET_GO_S, all_go_up, assert_stays, ended, heard_keys, held_key, keys_down
-from recordings import frames_in
+from conftest import PATIENCE_S, Start, ended, wait_for
+from played import KEYS, LET_GO_S, all_go_up, assert_stays, heard_keys, held_key, keys_down
+from recordings import frames_in, wait_for_frames
 from x11_person import Person
 
 from agent.policy.step import Policy
@@ -31,12 +31,6 @@ def person(display: VirtualDisplay) -> Iterator[Person]:
 
 def recorded_keys(recording: Recording) -> list[tuple[str, bool]]:
     return [(recording.meta.keys[event["key"]], bool(event["down"])) for event in recording.key_events]
-
-
-def wait_for_frames(folder: Path, more: int) -> None:
-    """Until so many more are recorded, however slowly."""
-    least = frames_in(folder) + more
-    wait_for(lambda: frames_in(folder) >= least, f"{more} more frames")
 
 
 def other_than(down: set[str]) -> str:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Start, wait_for
-from played import all_go_up, ended, held_key, keys_down
+from conftest import Start, ended, wait_for
+from played import all_go_up, held_key, keys_down
 from x11_screen import resize
 from x11_windows import handle_of
 

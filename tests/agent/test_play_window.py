@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import IO
 
 import pytest
-from conftest import Start, wait_for
-from played import all_go_up, assert_stays, ended, heard_keys, held_key, keys_down
+from conftest import Start, ended, so_far, wait_for
+from played import all_go_up, assert_stays, heard_keys, held_key, keys_down
 from told_game import ToldGame
 
 from agent.recording.reader import Recording
@@ -21,17 +21,6 @@ from games.window.display import VirtualDisplay
 def game(display: VirtualDisplay, tmp_path: Path) -> Iterator[ToldGame]:
     with ToldGame(display, tmp_path, "Racer - 57 fps", "640x480") as game:
         yield game
-
-
-@pytest.fixture
-def said(tmp_path: Path) -> Iterator[IO[str]]:
-    """A file for what a program says."""
-    with (tmp_path / "said").open("w+") as file:
-        yield file
-
-
-def so_far(said: IO[str]) -> str:
-    return Path(said.name).read_text()
 
 
 def learned_from(policy: Path, folder: Path, title: str, marks: WindowMarks | None) -> Path:

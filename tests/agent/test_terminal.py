@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-import numpy as np
 import pytest
 from conftest import PATIENCE_S, Start, wait_for
 from played import all_go_up, held_key, keys_down
+from recordings import wait_for_frames
 from terminals import GO_ON, STOP, Terminal, full_pipe, left_pipe, writing_to
 from training import bar_recording
 from Xlib import X
@@ -51,15 +51,6 @@ def tap(display: VirtualDisplay, code: int) -> None:
         for kind in (X.KeyPress, X.KeyRelease):
             xtest.fake_input(connection, kind, code)
             connection.sync()
-
-
-def frames_in(folder: Path) -> int:
-    return len(np.load(folder / "frames.npy", mmap_mode="r")) if (folder / "frames.npy").exists() else 0
-
-
-def wait_for_frames(folder: Path, more: int) -> None:
-    least = frames_in(folder) + more
-    wait_for(lambda: frames_in(folder) >= least, f"{more} more frames")
 
 
 @pytest.mark.slow(15)

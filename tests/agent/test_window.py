@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 from conftest import PATIENCE_S, ROOT, wait_for
@@ -17,14 +16,6 @@ from agent.frames import Box
 from agent.screen.target import FixedRegion, overlap
 from agent.screen.window import open_window, window_titles
 from games.window.display import VirtualDisplay
-
-
-@pytest.fixture(params=["openbox", "no window manager"])
-def desktop(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[VirtualDisplay]:
-    with VirtualDisplay(window_manager=request.param == "openbox") as virtual:
-        monkeypatch.setenv("DISPLAY", virtual.name)
-        monkeypatch.delenv("WINDOWID", raising=False)
-        yield virtual
 
 
 def test_a_window_is_listed_looked_at_and_followed_to_its_end(desktop: VirtualDisplay) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,14 +25,6 @@ RACER = Listed(1, "Racer", Box(10, 20, 640, 360), "Racer", "python3.11 racer.py"
 HELP = Listed(2, "Racer - help", Box(0, 0, 300, 200), "Racer", "python3.11 racer.py", 500)
 NOTES = Listed(3, "Notes on Racer - editor", None, "Editor", "editor", 501)
 MARKS = WindowMarks("Racer", "Racer", "python3.11 racer.py")
-
-
-@pytest.fixture(params=["openbox", "no window manager"])
-def desktop(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[VirtualDisplay]:
-    with VirtualDisplay(window_manager=request.param == "openbox") as virtual:
-        monkeypatch.setenv("DISPLAY", virtual.name)
-        monkeypatch.delenv("WINDOWID", raising=False)
-        yield virtual
 
 
 def closed(target: FollowedWindow) -> FollowedWindow:

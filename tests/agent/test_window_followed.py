@@ -18,13 +18,6 @@ from agent.x11 import Focus, close_display, connect
 from games.window.display import VirtualDisplay
 
 
-@pytest.fixture(params=["openbox", "no window manager"])
-def desktop(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[VirtualDisplay]:
-    with VirtualDisplay(window_manager=request.param == "openbox") as virtual:
-        monkeypatch.setenv("DISPLAY", virtual.name)
-        yield virtual
-
-
 @pytest.fixture
 def game(desktop: VirtualDisplay, tmp_path: Path) -> Iterator[ToldGame]:
     with ToldGame(desktop, tmp_path, "Racer - 60 fps") as game:

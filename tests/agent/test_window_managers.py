@@ -5,7 +5,6 @@ All tests of one window manager share its display (see TOGETHER_BY_PARAMETER in 
 
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from window_managers import (
     Desktop,
     Window,
 )
+from x11_windows import looked_at
 
 from agent.check.machine import Finding, check_machine
 from agent.frames import Box, FrameSpec
@@ -28,7 +28,7 @@ from agent.live.hotkeys import Switches
 from agent.recording.reader import Recording
 from agent.screen.grab import Screen
 from agent.screen.target import Target
-from agent.screen.window import open_window, window_titles
+from agent.screen.window import window_titles
 
 LEFT, RIGHT, ON_THE_LEFT = (100, 100, 320, 200), (700, 300, 300, 200), (150, 130, 120, 90)
 GAME_GREY, OTHER_GREY = 60, 200
@@ -58,15 +58,6 @@ def game(desktop: Desktop) -> Window:
 @pytest.fixture
 def other(desktop: Desktop, game: Window) -> Window:
     return desktop.other.open("Other", RIGHT, OTHER_GREY)
-
-
-@contextmanager
-def looked_at(title: str = "Game") -> Iterator[Target]:
-    target = open_window(title)
-    try:
-        yield target
-    finally:
-        target.close()
 
 
 def wait_for_state(target: Target, state: str) -> None:

@@ -6,14 +6,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, NamedTuple
 
 import numpy as np
 import pytest
-from conftest import PATIENCE_S, ROOT, Start, focused_title, wait_for, without_display
-from recordings import frames_in
+from conftest import PATIENCE_S, ROOT, Start, ended, focused_title, so_far, wait_for, without_display
+from recordings import frames_in, wait_for_frames
 from x11_windows import handle_of
 from Xlib import X
 from Xlib.ext import xtest
@@ -49,26 +48,16 @@ def tap(display: VirtualDisplay, *keys: str, held_s: float = 0.1) -> list[Tapped
     return tapped
 
 
-def wait_for_frames(folder: Path, more: int) -> None:
-    """Until so many more are recorded, however slowly."""
-    least = frames_in(folder) + more
-    wait_for(lambda: frames_in(folder) >= least, f"{more} more frames")
-
-
-@pytest.fixture
-def said(tmp_path: Path) -> Iterator[IO[str]]:
-    """A file for what a program says."""
-    with (tmp_path / "said").open("w+") as file:
-        yield file
-
-
-def so_far(said: IO[str]) -> str:
-    return Path(said.name).read_text()
-
-
-def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=PATIENCE_S)
-    return process.returncode, out, err
+def ended_after_one_key(process: subprocess.Popen[str], display: VirtualDisplay, folder: Path) -> Recording:
+    """Press `d`, end the recording by its hotkey: it ends in order, and no key is in it but that one."""
+    tap(display, "d", held_s=0.05)
+    wait_for_frames(folder, 5)
+    tap(display, "f10")
+    status, _, err = ended(process)
+    assert (status, err) == (0, "")
+    recording = Recording.open(folder)
+    assert [recording.meta.keys[e["key"]] for e in recording.key_events] == ["d", "d"]
+    return recording
 
 
 def test_frames_times_and_keys_agree_with_what_the_window_knows(
@@ -134,13 +123,7 @@ def test_what_is_typed_while_the_game_is_not_looked_at_is_not_recorded(
     tap(display, "f9")
     wait_for(lambda: so_far(said).count("recording again") == 2, "the end of the pause")
     wait_for_frames(tmp_path / "rec", 5)
-    tap(display, "d", held_s=0.05)
-    wait_for_frames(tmp_path / "rec", 5)
-    tap(display, "f10")
-    status, _, err = ended(process)
-    assert (status, err) == (0, "")
-    recording = Recording.open(tmp_path / "rec")
-    assert [recording.meta.keys[e["key"]] for e in recording.key_events] == ["d", "d"]
+    recording = ended_after_one_key(process, display, tmp_path / "rec")
     assert recording.gap_before()[1:].sum() >= 2
 
 
@@ -159,13 +142,7 @@ def test_nothing_is_recorded_while_another_program_has_grabbed_the_keyboard(
         other.sync()
     wait_for(lambda: "recording again" in so_far(said), "the end of the pause")
     wait_for_frames(tmp_path / "rec", 5)
-    tap(display, "d", held_s=0.05)
-    wait_for_frames(tmp_path / "rec", 5)
-    tap(display, "f10")
-    status, _, err = ended(process)
-    assert (status, err) == (0, "")
-    recording = Recording.open(tmp_path / "rec")
-    assert [recording.meta.keys[e["key"]] for e in recording.key_events] == ["d", "d"]
+    recording = ended_after_one_key(process, display, tmp_path / "rec")
     assert recording.gap_before()[1:].any()
     assert so_far(said).count("recording pauses") == 1
 

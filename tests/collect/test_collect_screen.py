@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import IO
 
 import pytest
-from conftest import PATIENCE_S, Start, wait_for
-from recordings import frames_in
+from conftest import PATIENCE_S, Start, so_far, wait_for
+from recordings import wait_for_frames
 from x11_screen import resize
 from x11_windows import handle_of
 
@@ -22,21 +22,6 @@ def desktop() -> Iterator[VirtualDisplay]:
     with VirtualDisplay((1280, 800)) as virtual:
         resize(virtual, 640, 400)
         yield virtual
-
-
-@pytest.fixture
-def said(tmp_path: Path) -> Iterator[IO[str]]:
-    with (tmp_path / "said").open("w+") as file:
-        yield file
-
-
-def so_far(said: IO[str]) -> str:
-    return Path(said.name).read_text()
-
-
-def wait_for_frames(folder: Path, more: int) -> None:
-    least = frames_in(folder) + more
-    wait_for(lambda: frames_in(folder) >= least, f"{more} more frames")
 
 
 def test_a_window_is_followed_to_where_the_screen_grew(

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import IO
 
 import pytest
-from conftest import PATIENCE_S, Start, wait_for
-from recordings import frames_in
+from conftest import Start, ended, so_far, wait_for
+from recordings import frames_in, wait_for_frames
 from told_game import ToldGame
 from x11_windows import handle_of
 from Xlib import X
@@ -25,28 +25,6 @@ COLLECT = ("collect", "--countdown-s", "0", "--fps", "30")
 def game(display: VirtualDisplay, tmp_path: Path) -> Iterator[ToldGame]:
     with ToldGame(display, tmp_path, "Racer - 60 fps") as game:
         yield game
-
-
-@pytest.fixture
-def said(tmp_path: Path) -> Iterator[IO[str]]:
-    """A file for what a program says."""
-    with (tmp_path / "said").open("w+") as file:
-        yield file
-
-
-def so_far(said: IO[str]) -> str:
-    return Path(said.name).read_text()
-
-
-def wait_for_frames(folder: Path, more: int) -> None:
-    """Until so many more are recorded, however slowly."""
-    least = frames_in(folder) + more
-    wait_for(lambda: frames_in(folder) >= least, f"{more} more frames")
-
-
-def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=PATIENCE_S)
-    return process.returncode, out, err
 
 
 def interrupted(process: subprocess.Popen[str]) -> None:

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT, Start, wait_for
-from played import ended
+from conftest import ROOT, Start, ended, wait_for
 from x11_person import Person
 
 from agent.policy.format import read_policy_meta
