@@ -7,12 +7,13 @@ PYTHON := .venv/bin/python
 CORES := $(shell nproc 2>/dev/null || echo 2)
 WORKERS := $(shell expr \( $(CORES) \* 3 + 1 \) / 2)
 
-.PHONY: help setup demo quick test checks clean
+.PHONY: help setup demo quick test test-windows checks clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo          record, train and play a real game on a virtual display (SHOW=1: on your screen)"
 	@echo "make test          lint, types, layering and tests (minutes)"
+	@echo "make test-windows  the parts for Windows, in Windows' own Python under Wine (the first time 1.3 GB on disk)"
 	@echo "make quick         the same without what needs a display or trains (seconds)"
 	@echo "make setup         only the environment in .venv that all of them use"
 	@echo "make clean         remove the environment and what the demo made"
@@ -24,10 +25,17 @@ demo: setup
 	@$(PYTHON) -m demo $(if $(SHOW),--show)
 
 test: checks
-	$(PYTHON) -m pytest -n $(WORKERS)
+	@$(PYTHON) tests/windows/windows_python.py --say
+	$(PYTHON) -m pytest -n $(WORKERS) -m "not wine"
+
+# Not in parallel: one Wine, one display.
+test-windows: setup
+	@sh demo/setup.sh wine
+	$(PYTHON) tests/windows/windows_python.py
+	$(PYTHON) -m pytest tests/windows
 
 quick: checks
-	$(PYTHON) -m pytest -n $(CORES) -m "not display and not training and not slow"
+	$(PYTHON) -m pytest -n $(CORES) -m "not display and not training and not slow and not wine"
 
 checks: setup
 	$(PYTHON) -m ruff format --check .

@@ -2,6 +2,8 @@
 # Makes the project's environment in .venv, and installs the system packages that are missing where that is
 # possible (Debian, Ubuntu). Says what it does; a second run finds nothing to do.
 #
+# `setup.sh wine` installs Wine alone, for the tests of what runs on Windows.
+#
 # Where the system's Python is none that TensorFlow has been released for, as on the newest Ubuntu, one from uv serves
 # as well: uv is a package of Python's own index, and fetches Pythons.
 set -eu
@@ -105,6 +107,14 @@ install_window_managers() {
     echo "the tests under ${missing}are skipped; to run them: sudo apt-get install $missing"
 }
 
+install_wine() {
+    command -v wine >/dev/null && return 0
+    command -v apt-get >/dev/null || fail "found no wine, expected it installed; install what your system calls it"
+    may_install || fail "found no wine, expected it installed; run: sudo apt-get install wine wine64"
+    echo "installing Wine: 101 MB to download, 700 MB on disk"
+    apt_install "wine wine64" || fail "found no way to install wine, expected apt-get to; install it and run make again"
+}
+
 how_to_get_uv() {
     if command -v pipx >/dev/null; then
         echo "pipx install uv"
@@ -138,6 +148,10 @@ which TensorFlow is released; uv fetches one: $(how_to_get_uv), then run make ag
     echo "$wanted" >"$stamp"
 }
 
+if [ "${1:-}" = wine ]; then
+    install_wine
+    exit
+fi
 if [ "$(uname -s)" = Linux ]; then
     install_system_packages
     install_window_managers

@@ -16,6 +16,7 @@ from typing import IO, Any, TypeVar
 
 import pytest
 from hypothesis import settings
+from windows_python import EXE, environment, is_made, windows_path
 
 from games.window.display import VirtualDisplay
 
@@ -34,7 +35,9 @@ NAP_S = 0.01
 TOGETHER = ("tests/train/test_train_workers.py", "tests/experiments/test_search.py")
 # Files whose tests with the same parameter one process runs: they share what is begun for it.
 TOGETHER_BY_PARAMETER = ("tests/agent/test_window_managers.py",)
-MARKED_BY = {"display": {"display", "desktop"}, "training": {"policy", "sound", "searched"}}
+# Folders of which one process runs all tests: one Wine for one display.
+TOGETHER_BY_FOLDER = ("tests/windows/",)
+MARKED_BY = {"display": {"display", "desktop", "wine"}, "training": {"policy", "sound", "searched"}}
 
 # What a test starts gets Ctrl-C as from a terminal: a shell's background job (`make test &`) would have it ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -74,6 +77,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             file = nodeid.partition("::")[0]
             if file in TOGETHER_BY_PARAMETER:
                 return file + nodeid.partition("[")[2]
+            if file.startswith(TOGETHER_BY_FOLDER):
+                return str(Path(file).parent)
             return file if file in TOGETHER else nodeid
 
     return Scheduling(config, log)
@@ -150,6 +155,42 @@ def start(display: VirtualDisplay, tmp_path: Path) -> Iterator[Start]:
         process.communicate()
 
 
+@pytest.fixture(scope="session")
+def wine() -> Iterator[VirtualDisplay]:
+    """A display for programs under Wine, whose environment its `env` is; what still runs at the end is ended."""
+    if not is_made():
+        pytest.skip("no Windows' Python under Wine; to run these tests: make test-windows")
+    with VirtualDisplay() as display:
+        display.env = environment(display.env)
+        yield display
+        subprocess.run(["wineserver", "-k"], env=display.env, capture_output=True, check=False)
+
+
+@pytest.fixture
+def start_windows(wine: VirtualDisplay) -> Iterator[Start]:
+    """Starts Windows' `python -m MODULE ARGS...` under Wine; paths become Windows' own.
+
+    What it prints comes as one, or goes to the file `said`. What still runs at the end is killed.
+    """
+    processes: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: object, said: int | IO[str] = subprocess.PIPE, **env: str) -> subprocess.Popen[str]:
+        words = [windows_path(word) if isinstance(word, Path) else str(word) for word in arguments]
+        command = ["wine", str(EXE), *(["-m"] if words[0][0] != "-" else []), *words]
+        environment = {**wine.env, "PYTHONPATH": windows_path(ROOT), "PYTHONUNBUFFERED": "1", **env}
+        process = subprocess.Popen(
+            command, env=environment, cwd=ROOT, stdin=subprocess.PIPE, stdout=said, stderr=subprocess.STDOUT, text=True
+        )
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
 @pytest.fixture
 def counter(start: Start, display: VirtualDisplay, tmp_path: Path) -> Iterator[Path]:
     """The log of a window titled Counter, 640x360, that has the focus and logs what it shows and hears."""
@@ -158,6 +199,17 @@ def counter(start: Start, display: VirtualDisplay, tmp_path: Path) -> Iterator[P
     wait_for(lambda: log.exists() and log.read_text().count("\n") > 5, "the window")
     yield log
     process.terminate()
+    process.wait(PATIENCE_S)
+
+
+@pytest.fixture
+def windows_counter(start_windows: Start, tmp_path: Path) -> Iterator[Path]:
+    """As `counter`, a window of Windows under Wine."""
+    log = tmp_path / "truth.jsonl"
+    process = start_windows("games.window.counter", log, "--size", "640x360")
+    wait_for(lambda: log.exists() and log.read_text().count("\n") > 5, "the window")
+    yield log
+    process.kill()
     process.wait(PATIENCE_S)
 
 
