@@ -65,6 +65,8 @@ missing_window_managers() { # beside openbox: tests under them are skipped where
     command -v twm >/dev/null || echo twm
     command -v dwm >/dev/null || echo dwm
     command -v i3 >/dev/null || echo i3-wm
+    command -v sway >/dev/null || echo sway # and what makes it a Wayland session for games of X11
+    command -v Xwayland >/dev/null || echo xwayland
 }
 
 may_install() { # can this user install system packages? Then $as_root goes before the command

@@ -19,6 +19,7 @@ from hypothesis import settings
 from windows_python import EXE, environment, is_made, windows_path
 
 from games.window.display import VirtualDisplay
+from games.window.wayland_session import NoWayland, WaylandSession
 
 ROOT = Path(__file__).parent.parent
 T = TypeVar("T")
@@ -37,7 +38,7 @@ TOGETHER = ("tests/train/test_train_workers.py", "tests/experiments/test_search.
 TOGETHER_BY_PARAMETER = ("tests/agent/test_window_managers.py",)
 # Folders of which one process runs all tests: one Wine for one display.
 TOGETHER_BY_FOLDER = ("tests/windows/",)
-MARKED_BY = {"display": {"display", "desktop", "wine"}, "training": {"policy", "sound", "searched"}}
+MARKED_BY = {"display": {"display", "desktop", "wine", "wayland"}, "training": {"policy", "sound", "searched"}}
 
 # What a test starts gets Ctrl-C as from a terminal: a shell's background job (`make test &`) would have it ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -95,6 +96,17 @@ def display() -> Iterator[VirtualDisplay]:
         yield virtual
 
 
+@pytest.fixture(scope="session")
+def wayland() -> Iterator[WaylandSession]:
+    """A Wayland session; programs are started in it by `start(..., on=wayland)`."""
+    try:
+        session = WaylandSession()
+    except NoWayland as error:
+        pytest.skip(str(error))
+    with session:
+        yield session
+
+
 @pytest.fixture(params=["openbox", "no window manager"])
 def desktop(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[VirtualDisplay]:
     """A display of the test's own, which this process looks at; with a window manager and without."""
@@ -140,10 +152,14 @@ def start(display: VirtualDisplay, tmp_path: Path) -> Iterator[Start]:
     processes: list[subprocess.Popen[str]] = []
 
     def start(
-        *arguments: object, on: VirtualDisplay = display, cwd: Path = ROOT, said: int | IO[str] = subprocess.PIPE
+        *arguments: object,
+        on: VirtualDisplay | WaylandSession = display,
+        cwd: Path = ROOT,
+        said: int | IO[str] = subprocess.PIPE,
     ) -> subprocess.Popen[str]:
         environment = {**on.env, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "PYGAME_HIDE_SUPPORT_PROMPT": "1"}
-        command = [sys.executable, *(["-m"] if str(arguments[0])[0] != "-" else []), *map(str, arguments)]
+        words = [*(["-m"] if str(arguments[0])[0] != "-" else []), *map(str, arguments)]
+        command = [*on.inside, sys.executable, *words]
         process = subprocess.Popen(command, env=environment, cwd=cwd, stdout=said, stderr=subprocess.PIPE, text=True)
         processes.append(process)
         return process

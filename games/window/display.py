@@ -61,6 +61,7 @@ class VirtualDisplay:
             self.name = f":{self._start_server(size, depth)}"
             self.env = {name: value for name, value in os.environ.items() if name not in FOREIGN}
             self.env["DISPLAY"] = self.name
+            self.inside: list[str] = []  # nothing goes before a command that is to run on it
             if window_manager:
                 self._start_window_manager()
         except BaseException:

@@ -135,9 +135,9 @@ def test_window_managers_for_the_tests_are_installed_where_that_is_possible(plac
     apt = a_debian(place, user=0)
     done = setup(place)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "installing window managers for the tests: twm dwm i3-wm" in done.stdout
-    assert "install -y --no-install-recommends twm dwm i3-wm" in apt.read_text()
-    for name in ("twm", "dwm", "i3"):
+    assert "installing window managers for the tests: twm dwm i3-wm sway xwayland" in done.stdout
+    assert "install -y --no-install-recommends twm dwm i3-wm sway xwayland" in apt.read_text()
+    for name in ("twm", "dwm", "i3", "sway", "Xwayland"):
         program(place, name, "exit 0")
     apt.unlink()
     assert setup(place).returncode == 0
@@ -148,7 +148,8 @@ def test_without_the_right_or_a_way_to_install_them_the_rest_is_set_up_all_the_s
     apt = a_debian(place, user=1000)
     done = setup(place)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "the tests under twm dwm i3-wm are skipped; to run them: sudo apt-get install twm dwm i3-wm" in done.stdout
+    names = "twm dwm i3-wm sway xwayland"
+    assert f"the tests under {names} are skipped; to run them: sudo apt-get install {names}" in done.stdout
     assert not apt.exists()
     program(place, "id", "echo 0")
     program(place, "apt-get", "echo no network; exit 1")
