@@ -59,6 +59,24 @@ def x_errors(what: str) -> Iterator[None]:
         ) from error
 
 
+def is_xwayland() -> bool:
+    """Whether the server that DISPLAY names shows its windows inside a Wayland session. Raises `TwoframeError`.
+
+    Asked of the server itself: an Xvfb that is started inside such a session is a sound display.
+    """
+    display = connect()
+    try:
+        if display.query_extension("XWAYLAND"):
+            return True
+        if not display.query_extension("RANDR"):
+            return False
+        resources = display.screen().root.xrandr_get_screen_resources()  # before 23.1, by the names of its screens
+        outputs = [display.xrandr_get_output_info(out, resources.config_timestamp) for out in resources.outputs]
+        return any(output.name.startswith("XWAYLAND") for output in outputs)
+    finally:
+        close_display(display)
+
+
 def is_managed(display: Any) -> bool:
     """Whether a window manager that keeps to EWMH runs now. What one that has crashed said of windows stays behind."""
     sign = display.intern_atom("_NET_SUPPORTING_WM_CHECK")

@@ -81,27 +81,12 @@ def _session() -> Finding:
     if not display:
         text = "Wayland without X" if wayland else "no display (DISPLAY is not set)"
         return Finding("session", ok=False, found=text, remedy=remedy)
-    if _is_xwayland():
+    from agent.x11 import is_xwayland
+
+    if is_xwayland():
         text = f"X11 display {display} inside Wayland: native Wayland windows can be neither seen nor played"
         return Finding("session", ok=False, found=text, remedy=remedy)
     return Finding("session", ok=True, found=f"X11, display {display}")
-
-
-def _is_xwayland() -> bool:
-    """Asked of the X server itself: an Xvfb inside a Wayland session is a sound display."""
-    from agent.x11 import close_display, connect
-
-    connection = connect()
-    try:
-        if connection.query_extension("XWAYLAND"):
-            return True
-        if not connection.query_extension("RANDR"):
-            return False
-        resources = connection.screen().root.xrandr_get_screen_resources()  # before 23.1, by the names of its screens
-        outputs = [connection.xrandr_get_output_info(out, resources.config_timestamp) for out in resources.outputs]
-        return any(output.name.startswith("XWAYLAND") for output in outputs)
-    finally:
-        close_display(connection)
 
 
 def _capture(spec: FrameSpec, fps: float) -> Finding:
