@@ -1,8 +1,12 @@
-"""What `xrandr` does to the screen of an Xvfb, which can take any size up to the one that it was started with."""
+"""What `xrandr` does to the screen of an Xvfb, which can take any size up to the one that it was started with; and what
+a compositor does."""
 
 import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from Xlib.ext import randr
+from Xlib import X
+from Xlib.ext import composite, randr
 
 from games.window.display import VirtualDisplay
 
@@ -33,3 +37,15 @@ def resize(display: VirtualDisplay, width: int, height: int) -> None:
         connection.sync()
         size = root.get_geometry()
         assert (size.width, size.height) == (width, height)
+
+
+@contextmanager
+def composited(display: VirtualDisplay) -> Iterator[None]:
+    """Inside the block a compositor runs that lets the server do all the work: windows are drawn beside the screen."""
+    with display.connection() as connection:
+        root = connection.screen().root
+        sign = root.create_window(-1, -1, 1, 1, 0, X.CopyFromParent, override_redirect=True)
+        sign.set_selection_owner(connection.intern_atom("_NET_WM_CM_S0"), X.CurrentTime)
+        root.composite_redirect_subwindows(composite.RedirectAutomatic)
+        connection.sync()
+        yield

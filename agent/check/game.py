@@ -1,6 +1,7 @@
 """Is the game where it is looked for, and do a person's keys reach it? Part of `--check` when a game is named."""
 
 import sys
+from dataclasses import replace
 
 from agent.check.finding import Finding
 from agent.live.focus_gate import HIDDEN_SHARE
@@ -35,7 +36,10 @@ def game(place: Place) -> Finding:
     try:
         view = target.look()
         with Screen() as screen:
+            screen.aim(target.window_id)
             bounds, is_whole = screen.bounds, screen.holds(view.box)
+            if screen.is_of_window:
+                view = replace(view, cover=None)  # it is not in the picture
     finally:
         target.close()
     box = view.box

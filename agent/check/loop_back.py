@@ -54,6 +54,7 @@ def measure(policy: Policy, key: str, *, rounds: int) -> LoopBack:
     `key` is pressed and released in it. Raises `TwoframeError` if a change is not seen or a key does not arrive.
     """
     with Screen() as screen, ProbeWindow(_place(policy.meta.region, screen), [key]) as window:
+        screen.aim(window.window_id)
         if not screen.holds(window.box):
             raise TwoframeError(f"window: found ours at {window.box}, expected it wholly on the screen; try again")
         with KeyHolder([key], window_id=window.window_id) as holder:

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,9 @@ from rich.console import Console
 
 from agent.check.finding import Finding, found
 from agent.check.game import game, grab
+from agent.check.probe_window import ProbeWindow
 from agent.errors import TwoframeError
-from agent.frames import FrameSpec, prepare
+from agent.frames import Box, FrameSpec, prepare
 from agent.keyboard.emitter import open_emitter
 from agent.keyboard.key_holder import KeyHolder
 from agent.keyboard.listener import KeyEvent, KeyListener
@@ -90,8 +92,7 @@ def _session() -> Finding:
 
 
 def _capture(spec: FrameSpec, fps: float) -> Finding:
-    with Screen() as screen:
-        box = screen.bounds
+    with Screen() as screen, _in_sight(screen) as box:
         screen.grab(box)
         begun_s, frames, brightest = time.perf_counter(), 0, 0
         while time.perf_counter() - begun_s < CAPTURE_S:
@@ -101,9 +102,8 @@ def _capture(spec: FrameSpec, fps: float) -> Finding:
             frames += 1
         rate_hz = frames / (time.perf_counter() - begun_s)
         way = screen.way
-    text = (
-        f"{rate_hz:.0f} pictures a second of the whole screen ({box.width}x{box.height}{_depth()}) to {spec} by {way}"
-    )
+        what = "a window" if screen.needs_window else "the whole screen"
+    text = f"{rate_hz:.0f} pictures a second of {what} ({box.width}x{box.height}{_depth()}) to {spec} by {way}"
     if not brightest:
         return Finding(
             "capture",
@@ -116,6 +116,18 @@ def _capture(spec: FrameSpec, fps: float) -> Finding:
             "capture", ok=False, found=text, remedy=f"expected at least {2 * fps:.0f}: lower --fps or the resolution"
         )
     return Finding("capture", ok=True, found=text)
+
+
+@contextmanager
+def _in_sight(screen: Screen) -> Iterator[Box]:
+    """Where there is something to grab, as large as the screen: the screen itself, else a window of ours."""
+    if not screen.needs_window:
+        yield screen.bounds
+        return
+    with ProbeWindow(screen.bounds, (), title="twoframe") as window:
+        screen.aim(window.window_id)
+        window.show(bright=True)
+        yield window.box
 
 
 def _depth() -> str:

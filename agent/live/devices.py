@@ -31,12 +31,14 @@ class Devices:
             self.switches = Switches()
             self.gate = FocusGate(self.target, self.screen, self.switches)
             self.begin()
+            self.screen.aim(self.target.window_id)
             if not self.screen.holds(self.box):
                 raise TwoframeError(
                     f"{'--region' if self.target.title is None else 'window'}: found {self.box}, expected a place "
                     f"wholly on the screen ({self.screen.bounds}); move or shrink it"
                 )
-            self.screen.grab(self.box)  # the first grab sets mss up
+            if not self.screen.is_hidden():
+                self.screen.grab(self.box)  # the first grab sets everything up
             self._opened = opened.pop_all()
 
     def begin(self) -> Box:

@@ -9,7 +9,9 @@ from agent.live.picture_size import PictureSize
 from agent.screen.grab import Screen
 from agent.screen.target import Target
 
-Shut = Literal["closed", "gone", "paused", "unfocused", "grabbed", "minimized", "off screen", "reshaped", "covered"]
+Shut = Literal[
+    "closed", "gone", "paused", "unfocused", "grabbed", "minimized", "hidden", "off screen", "reshaped", "covered"
+]
 
 HIDDEN_SHARE = 0.1  # of the picture, from which on it is no longer the game's
 
@@ -20,6 +22,7 @@ REASONS: dict[Shut, str] = {
     "unfocused": "the window is unfocused",
     "grabbed": "another program has grabbed the keyboard (a menu, a locked screen)",
     "minimized": "the window is minimized",
+    "hidden": "the window is not shown",
     "off screen": "the window is partly off the screen",
     "covered": "another window lies over the game",
     "reshaped": "the window is of another shape",
@@ -30,7 +33,7 @@ REASONS: dict[Shut, str] = {
 class Look:
     """`shut` is None where the game may be recorded and played now, else why not. `box` is where its pixels are.
 
-    `cover` is the title of a window that lies over a part of the game, however small, `news` what a person should know
+    `cover` is the title of a window that hides a part of the picture, however small, `news` what a person should know
     of its size now.
     """
 
@@ -77,14 +80,13 @@ class FocusGate:
         if view.state != "focused":
             return Look(view.state, view.box)
         news = self._size.seen(view.box)
+        self._screen.aim(self._target.window_id)
+        if self._screen.is_hidden():
+            return Look("hidden", view.box, news=news)
         if not self._screen.holds(view.box):
-            return self.off_screen(view.box, news)
+            return Look("off screen", view.box, is_region=self._target.title is None, news=news)
         if self._size.is_reshaped:
             return Look("reshaped", view.box, news=news)
-        if view.cover is None:
+        if view.cover is None or self._screen.is_of_window:
             return Look(None, view.box, news=news)
         return Look("covered" if view.cover.share >= HIDDEN_SHARE else None, view.box, view.cover.title, news=news)
-
-    def off_screen(self, box: Box, news: str | None = None) -> Look:
-        """What is to be seen at `box` is not wholly on the screen."""
-        return Look("off screen", box, is_region=self._target.title is None, news=news)

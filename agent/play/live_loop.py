@@ -85,13 +85,14 @@ class LiveLoop:
                 if look.shut == "closed":
                     self._say("the window was closed: play ends here")
                     break
-                if look.shut:
-                    self._pause(look, looked_ns)
-                else:
+                if not look.shut:
                     try:
                         self._tick(look.box, looked_ns)
-                    except OffScreen:  # since the look
-                        self._pause(self._gate.off_screen(look.box), looked_ns)
+                    except OffScreen:
+                        self._forget()
+                        look = self._gate.look()  # which tells why
+                if look.shut:
+                    self._pause(look, looked_ns)
                 self._check()
                 gc.collect(0)  # looking at the window leaves circles: 6 us now, or memory that grows all the time
             looked_ns = self._pacer.clock_ns()

@@ -3,6 +3,7 @@
 import ctypes
 from ctypes.util import find_library
 from dataclasses import dataclass
+from typing import Any
 
 import mss
 from mss.exception import ScreenShotError
@@ -44,20 +45,25 @@ def pixels() -> Pixels:
     display = connect()
     try:
         with x_errors("screen"):
-            screen, info = display.screen(), display.display.info
-            # TigerVNC lists one depth twice: the visual of the root is in either.
-            visuals = [visual for depth in screen.allowed_depths for visual in depth.visuals]
-            visual = next(visual for visual in visuals if visual.visual_id == screen.root_visual)
-            bits = next(form.bits_per_pixel for form in info.pixmap_formats if form.depth == screen.root_depth)
-            masks = visual.red_mask, visual.green_mask, visual.blue_mask
-            return Pixels(
-                depth=screen.root_depth,
-                bits=bits,
-                low_byte_first=info.image_byte_order == X.LSBFirst,
-                masks=masks if visual.visual_class in _FULL_COLORS else None,
-            )
+            screen = display.screen()
+            return pixels_of(display, screen.root_visual, screen.root_depth)
     finally:
         close_display(display)
+
+
+def pixels_of(display: Any, visual_id: int, depth: int) -> Pixels:
+    """Those of a window of this visual and depth."""
+    screen, info = display.screen(), display.display.info
+    # TigerVNC lists one depth twice: the visual of the root is in either.
+    visuals = [visual for each in screen.allowed_depths for visual in each.visuals]
+    visual = next(visual for visual in visuals if visual.visual_id == visual_id)
+    masks = visual.red_mask, visual.green_mask, visual.blue_mask
+    return Pixels(
+        depth=depth,
+        bits=next(form.bits_per_pixel for form in info.pixmap_formats if form.depth == depth),
+        low_byte_first=info.image_byte_order == X.LSBFirst,
+        masks=masks if visual.visual_class in _FULL_COLORS else None,
+    )
 
 
 def open_mss(backend: str | None) -> tuple[mss.MSS, str]:

@@ -32,12 +32,15 @@ _XDG_GET_TOPLEVEL, _XDG_ACK = 1, 4
 _TOPLEVEL_TITLE, _TOPLEVEL_APP_ID, _TOPLEVEL_FULL_SCREEN = 2, 3, 11
 _TOPLEVEL_CONFIGURE, _TOPLEVEL_CLOSE = 0, 1
 _XRGB8888 = 1
+_SHELL_GET_SURFACE, _OVERLAY = 0, 3  # of the layer shell
+_LAYER_SIZE, _LAYER_ACK = 0, 6
+_LAYER_CONFIGURE, _LAYER_CLOSED = 0, 1
 
 _NAME_OF = {each.evdev: name for name, each in KEYS.items()}
 
 
 class NativeWindow:
-    """Opens at once. `log` gets what it shows and hears."""
+    """`log` gets what it shows and hears."""
 
     def __init__(self, client: WaylandClient, title: str, size: tuple[int, int], color: int, log: IO[str]) -> None:
         self.is_closed = False
@@ -52,17 +55,29 @@ class NativeWindow:
         compositor = client.bind("wl_compositor", 4)
         self._surface = client.new()
         client.ask(compositor, _COMPOSITOR_CREATE_SURFACE, self._surface)
+        self._title = title
+
+    def open(self, *, full_screen: bool = False) -> None:
+        """As a window that the person gets to see and to type into."""
+        client = self._client
         self._xdg = client.new(self._configured)
         client.ask(self._base, _BASE_GET_SURFACE, self._xdg, self._surface)
-        self.toplevel = client.new(self._sized)
-        client.ask(self._xdg, _XDG_GET_TOPLEVEL, self.toplevel)
-        client.ask(self.toplevel, _TOPLEVEL_TITLE, title)
-        client.ask(self.toplevel, _TOPLEVEL_APP_ID, title)
-
-    def open(self, *, full_screen: bool) -> None:
+        toplevel = client.new(self._sized)
+        client.ask(self._xdg, _XDG_GET_TOPLEVEL, toplevel)
+        client.ask(toplevel, _TOPLEVEL_TITLE, self._title)
+        client.ask(toplevel, _TOPLEVEL_APP_ID, self._title)
         if full_screen:
-            self._client.ask(self.toplevel, _TOPLEVEL_FULL_SCREEN, 0)
-        self._client.ask(self._surface, _SURFACE_COMMIT)
+            client.ask(toplevel, _TOPLEVEL_FULL_SCREEN, 0)
+        client.ask(self._surface, _SURFACE_COMMIT)
+
+    def lie_over_all(self) -> None:
+        """As a notice, in the middle of the screen, that leaves the focus where it is."""
+        client = self._client
+        shell = client.bind("zwlr_layer_shell_v1", 1)
+        self._layer = client.new(self._laid)
+        client.ask(shell, _SHELL_GET_SURFACE, self._layer, self._surface, 0, _OVERLAY, self._title)
+        client.ask(self._layer, _LAYER_SIZE, *self._size)
+        client.ask(self._surface, _SURFACE_COMMIT)
 
     def _pinged(self, event: int, values: bytes) -> None:
         if event == _BASE_PING:
@@ -89,9 +104,18 @@ class NativeWindow:
             self.is_closed = True
 
     def _configured(self, event: int, values: bytes) -> None:
-        """Draw, in the size that was told."""
+        self._client.ask(self._xdg, _XDG_ACK, *struct.unpack("=i", values))
+        self._draw()
+
+    def _laid(self, event: int, values: bytes) -> None:
+        if event == _LAYER_CONFIGURE:
+            self._client.ask(self._layer, _LAYER_ACK, *struct.unpack_from("=i", values))
+            self._draw()
+        elif event == _LAYER_CLOSED:
+            self.is_closed = True
+
+    def _draw(self) -> None:
         client, (width, height) = self._client, self._size
-        client.ask(self._xdg, _XDG_ACK, *struct.unpack("=i", values))
         picture = os.memfd_create("picture")
         try:
             os.write(picture, struct.pack("=I", self._color) * (width * height))
@@ -120,12 +144,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--size", default="400x300", help="of the window, in pixels")
     parser.add_argument("--color", default="c02060", help="red, green and blue, two hexadecimal digits each")
     parser.add_argument("--full-screen", action="store_true")
+    parser.add_argument("--over-all", action="store_true", help="as a notice, which does not get the focus")
     options = parser.parse_args(argv)
     width, height = (int(side) for side in options.size.split("x"))
     path = Path(os.environ.get("XDG_RUNTIME_DIR", "/")) / os.environ.get("WAYLAND_DISPLAY", "wayland-0")
     with options.log.open("w", buffering=1, encoding="utf-8") as log, WaylandClient(path) as client:
         window = NativeWindow(client, options.title, (width, height), int(options.color, 16), log)
-        window.open(full_screen=options.full_screen)
+        if options.over_all:
+            window.lie_over_all()
+        else:
+            window.open(full_screen=options.full_screen)
         while not window.is_closed:
             client.hear()
     return 0

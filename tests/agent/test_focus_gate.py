@@ -3,7 +3,7 @@
 import pytest
 
 from agent.frames import Box
-from agent.live.focus_gate import FocusGate
+from agent.live.focus_gate import FocusGate, Look
 from agent.live.hotkeys import Switches
 from agent.live.picture_size import PictureSize
 from agent.screen.target import Cover, State, View
@@ -30,6 +30,17 @@ class FakeTarget:
 
 
 class FakeScreen:
+    def __init__(self) -> None:
+        self.aimed_at: int | None = None
+        self.is_of_window = False
+        self.hidden = False
+
+    def aim(self, window_id: int | None) -> None:
+        self.aimed_at = window_id
+
+    def is_hidden(self) -> bool:
+        return self.hidden
+
     def holds(self, box: Box) -> bool:
         return box == INSIDE
 
@@ -45,8 +56,13 @@ def switches() -> Switches:
 
 
 @pytest.fixture
-def gate(target: FakeTarget, switches: Switches) -> FocusGate:
-    return FocusGate(target, FakeScreen(), switches)  # type: ignore[arg-type]
+def screen() -> FakeScreen:
+    return FakeScreen()
+
+
+@pytest.fixture
+def gate(target: FakeTarget, screen: FakeScreen, switches: Switches) -> FocusGate:
+    return FocusGate(target, screen, switches)  # type: ignore[arg-type]
 
 
 def test_open_for_a_focused_window_that_is_whole_on_the_screen(gate: FocusGate) -> None:
@@ -63,6 +79,17 @@ def test_shut_for_what_the_window_is(gate: FocusGate, target: FakeTarget, state:
 def test_shut_where_a_part_is_off_the_screen(gate: FocusGate, target: FakeTarget) -> None:
     target.box = OUTSIDE
     assert gate.look().shut == "off screen"
+
+
+def test_what_lies_over_a_window_that_is_grabbed_itself_is_not_in_the_picture(
+    gate: FocusGate, target: FakeTarget, screen: FakeScreen
+) -> None:
+    target.cover = Cover("Chat", 1.0)
+    screen.is_of_window = True
+    assert gate.look() == Look(None, INSIDE)
+    assert screen.aimed_at == target.window_id
+    screen.hidden = True
+    assert gate.look().shut == "hidden"
 
 
 def test_shut_where_a_good_part_of_the_picture_is_hidden(

@@ -125,6 +125,14 @@ def test_warnings_name_pixels_spacing_focus_and_a_single_action(policy: Path) ->
 class SlowScreen:
     """A screen that takes 80 ms for a picture."""
 
+    is_of_window = False
+
+    def aim(self, window_id: int | None) -> None:
+        pass
+
+    def is_hidden(self) -> bool:
+        return False
+
     def holds(self, box: Box) -> bool:
         return True
 
