@@ -1,10 +1,10 @@
-"""How quickly does `play` press? `python -m bench.latency [--quick] [--json FILE]`.
+"""How quickly does `play` press? `python -m bench.latency [--quick] [--session xvfb|xwayland|both] [--json FILE]`.
 
 On a display of its own stands a 1280x720 window that changes its grey at random moments and writes down which keys it
 gets, in a process of its own, on the same clock. A policy at 60 Hz decides by the grey. Latency is the time from the
 beginning of the grab to the window's having the key that was decided on; `screen to key` begins when the window's new
-grey was on the screen, and so includes the wait for the next grab. With the network of AlexNet the same is done by a
-plain loop (mss, cv2, Keras' `predict` on both frames, pynput) and by one tuned with `tf.function`.
+grey was on the screen, and so includes the wait for the next grab. With the network of AlexNet the same is done, on
+Xvfb, by a plain loop (mss, cv2, Keras' `predict` on both frames, pynput) and by one tuned with `tf.function`.
 `start` is the time from the command to the first key in the window.
 """
 
@@ -23,9 +23,8 @@ import numpy as np
 from agent.check.probe_window import ProbeWindow, WindowKey
 from agent.frames import Box
 from agent.pacing import clock_ns
-from bench.live import DISPLAY, finished, make_policy, running, spread
+from bench.live import Rows, add_session_flags, finished, in_sessions, make_policy, running, spread
 from bench.table import Bench, bench_options, show
-from games.window.display import own_display
 
 TITLE = "Grey"
 FPS = 60
@@ -35,22 +34,27 @@ STAGES = ("grab", "prepare", "model", "key")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    options = bench_options(__doc__, argv)
-    seconds, starts = (10, 3) if options.quick else (100, 9)
+    options = bench_options(__doc__, argv, add_session_flags)
+    # In a Wayland session a plain loop sees nothing: mss is told of no window.
+    rows = in_sessions(options, lambda: measured(*((10, 3) if options.quick else (100, 9)), others=not options.inside))
+    conditions = f"ms from grab to key in a {PLACE.width}x{PLACE.height} window, at {FPS} Hz; stages are medians"
+    show(Bench("latency", conditions, rows), options.json)
+    return 0
+
+
+def measured(seconds: int, starts: int, *, others: bool) -> Rows:
     rows = []
-    with own_display(DISPLAY), tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         for encoder in ("compact", "alexnet"):
             policy = make_policy(place / encoder, "--encoder", encoder, "--window", TITLE)
             start_s = start_to_key_s(policy, starts)
             row = play(policy, place / f"{encoder}.npy", seconds)
             rows.append({"player": f"play, {encoder}", **row, "start s": start_s})
-        for player in ("tuned", "plain"):
+        for player in ("tuned", "plain") if others else ():
             row = other(player, policy, place / f"{player}.npy", seconds if player == "tuned" else seconds / 2)
             rows.append({"player": f"{player} loop, alexnet", **row, "start s": None})
-    conditions = f"ms from grab to key in a {PLACE.width}x{PLACE.height} window, at {FPS} Hz; stages are medians"
-    show(Bench("latency", conditions, rows), options.json)
-    return 0
+    return rows
 
 
 def start_to_key_s(policy: Path, times: int) -> float:

@@ -1,10 +1,13 @@
-"""What the benches share: programs that are measured, on a display of their own, and `play` with its decisions traced.
+"""What the benches share: programs that are measured, on a desktop of their own, and `play` with its decisions traced.
 
 `python -m bench.live TRACE.npy ROWS POLICY ...` is `play POLICY ...` with every decision written down.
 """
 
+import argparse
+import json
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,11 +18,16 @@ import numpy as np
 
 from agent.arrays import Array
 from agent.pacing import clock_ns
-from games.programs import run, start
+from bench.table import parser_of
+from games.programs import ROOT, run, start
+from games.window.display import own_display
+from games.window.wayland_session import NoWayland, WaylandSession
 
 DISPLAY = (1400, 800)  # a window of 1280x720 has room
 DECISION = ("action", "begun", "grabbed", "prepared", "decided", "held")  # columns of a trace; all but the first in ns
 TICK = ("begun", "late")  # in ns
+Rows = list[dict[str, Any]]
+XVFB, XWAYLAND, BOTH = "xvfb", "xwayland", "both"
 
 
 def make_policy(folder: Path, *flags: str) -> Path:
@@ -46,6 +54,46 @@ def finished(process: subprocess.Popen[str], what: str) -> str:
     if process.returncode:
         raise SystemExit(f"{what}: exit {process.returncode}: {said}")
     return str(said)
+
+
+def add_session_flags(parser: argparse.ArgumentParser) -> None:
+    """For a bench whose rows `in_sessions` asks for."""
+    parser.add_argument("--session", choices=(XVFB, XWAYLAND, BOTH), default=XVFB, help="where it runs")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)  # started in the session already
+
+
+def in_sessions(options: argparse.Namespace, measure: Callable[[], Rows]) -> Rows:
+    """What `measure` finds in each session that `options` name; it and all that it starts are in it."""
+    if options.inside:
+        return measure()
+    rows = []
+    for session in (XVFB, XWAYLAND) if options.session == BOTH else (options.session,):
+        if session == XVFB:
+            with own_display(DISPLAY):
+                found = measure()
+        else:
+            found = _inside_wayland(quick=options.quick)
+        rows += [{"session": session, **row} for row in found]
+    return rows
+
+
+def _inside_wayland(*, quick: bool) -> Rows:
+    """This bench once more, started where the session's X server can be reached."""
+    module = parser_of(None).prog.split()[-1]
+    try:
+        opened = WaylandSession(DISPLAY)
+    except NoWayland as error:
+        raise SystemExit(f"error: {error}") from None
+    with opened as session, tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "rows.json"
+        command = [*session.inside, sys.executable, "-m", module, "--inside", "--json", str(file)]
+        done = subprocess.run(
+            command + ["--quick"] * quick, cwd=ROOT, env=session.env, stdout=subprocess.DEVNULL, check=False
+        )
+        if done.returncode:
+            raise SystemExit(f"{module} in a Wayland session: exit {done.returncode}")
+        rows: Rows = json.loads(file.read_text(encoding="utf-8"))["rows"]
+        return rows
 
 
 @contextmanager

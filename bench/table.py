@@ -5,7 +5,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -34,11 +34,15 @@ def parser_of(doc: str | None, prog: str | None = None) -> argparse.ArgumentPars
     return argparse.ArgumentParser(prog=prog, description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
-def bench_options(doc: str | None, argv: Sequence[str] | None) -> argparse.Namespace:
-    """The flags of every bench."""
+def bench_options(
+    doc: str | None, argv: Sequence[str] | None, *more: Callable[[argparse.ArgumentParser], None]
+) -> argparse.Namespace:
+    """The flags of every bench, and those that `more` add."""
     parser = parser_of(doc)
     parser.add_argument("--quick", action="store_true", help="a short run, to see that it works")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures into this file too")
+    for add in more:
+        add(parser)
     return parser.parse_args(argv)
 
 
