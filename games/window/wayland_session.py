@@ -30,7 +30,6 @@ from games.window.wayland_keyboard import WaylandKeyboard
 
 T = TypeVar("T")
 
-NEEDED = ("sway", "Xwayland", "unshare", "nsenter", "setpriv")
 _SOCKETS = "/tmp/.X11-unix"
 _NOBODY = 65534
 _REFUSERS = ("unshare: ", "mount: ")  # who has the first word where namespaces are not allowed
@@ -71,8 +70,11 @@ class WaylandSession:
     be had, `TwoframeError` if it does not start.
     """
 
+    needs: tuple[str, ...] = ("sway", "Xwayland", "unshare", "nsenter", "setpriv")
+    """Programs, the compositor first."""
+
     def __init__(self, size: tuple[int, int] = (1280, 800)) -> None:
-        missing = [name for name in NEEDED if not shutil.which(name)]
+        missing = [name for name in self.needs if not shutil.which(name)]
         if missing:
             raise NoWayland(f"found no {' and '.join(missing)}, expected a Wayland session; run: make setup")
         self._home = tempfile.TemporaryDirectory(prefix="twoframe-wayland-")
@@ -125,49 +127,68 @@ class WaylandSession:
         if told.returncode:
             raise TwoframeError(f"sway: found {command!r} refused ({told.stdout.strip()}), expected it done")
 
-    def _start(self, home: Path, size: tuple[int, int]) -> None:
-        sockets, runtime, config, log = (home / name for name in ("x11", "run", "sway.conf", "log"))
-        sockets.mkdir()
-        runtime.mkdir(mode=0o700)
+    def _compositor(self, home: Path, size: tuple[int, int]) -> list[str]:
+        """The command, for which `env` gets what it needs."""
+        config = home / "sway.conf"
         config.write_text(SWAY_CONFIG.format(width=size[0], height=size[1]), encoding="utf-8")
+        self.env |= {"XDG_CURRENT_DESKTOP": "sway", "SWAYSOCK": str(home / "sway.socket")}
+        self.env |= {"WLR_BACKENDS": "headless", "WLR_RENDERER": "pixman", "WLR_LIBINPUT_NO_DEVICES": "1"}
+        return ["sway", "-c", str(config)]
+
+    def _equip(self) -> None:
+        """What else it needs before its X server is used."""
+        self.keyboard = self._opened.enter_context(WaylandKeyboard(self.wayland))  # without any, Xwayland has none
+
+    def _start(self, home: Path, size: tuple[int, int]) -> None:
+        self._sockets, runtime, self._log = (home / name for name in ("x11", "run", "log"))
+        self._sockets.mkdir()
+        self._sockets.chmod(0o1777)
+        runtime.mkdir(mode=0o700)
         self.env = {name: value for name, value in os.environ.items() if name not in (*FOREIGN, "DISPLAY")}
-        self.env |= {"XDG_RUNTIME_DIR": str(runtime), "XDG_SESSION_TYPE": "wayland", "XDG_CURRENT_DESKTOP": "sway"}
-        drawing = {"WLR_BACKENDS": "headless", "WLR_RENDERER": "pixman", "WLR_LIBINPUT_NO_DEVICES": "1"}
+        self.env |= {"XDG_RUNTIME_DIR": str(runtime), "XDG_SESSION_TYPE": "wayland"}
         # By the same user, but with a number that is not root's, for whom sway would not run. That it may mount is for
         # what comes before sway only.
         user = os.getuid() or _NOBODY
         command = ["unshare", "--user", f"--map-user={user}", f"--map-group={user}", "--keep-caps", "--mount", "--net"]
-        command += [sys.executable, "-c", START.format(bind=_MS_BIND), str(sockets), _SOCKETS]
+        command += [sys.executable, "-c", START.format(bind=_MS_BIND), str(self._sockets), _SOCKETS]
         command += ["setpriv", "--pdeathsig", "TERM", "--ambient-caps", "-all", "--inh-caps", "-all"]
-        with log.open("wb") as said:
-            process = subprocess.Popen(
-                [*command, "sway", "-c", str(config)],
-                env=self.env | drawing,
+        command += self._compositor(home, size)
+        with self._log.open("wb") as said:
+            self._process = subprocess.Popen(
+                command,
+                env=self.env,
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._process = process
-        self._opened.callback(end, process)
-        self.server_pid = process.pid
-        """The process of sway, which is what all before it became."""
-        self.inside = ["nsenter", "--target", str(process.pid), "--preserve-credentials", "--user", "--mount", "--net"]
+        self._opened.callback(end, self._process)
+        self.server_pid = self._process.pid
+        """The process of the compositor, which is what all before it became."""
+        self.inside = [
+            "nsenter",
+            "--target",
+            str(self.server_pid),
+            "--preserve-credentials",
+            "--user",
+            "--mount",
+            "--net",
+        ]
         """What a command begins with that is to run in this session."""
-        self.wayland = self._wait(lambda: found(runtime, "wayland-?"), log)
-        self.name = ":" + self._wait(lambda: found(sockets, "X*"), log).name[1:]
-        control = self._wait(lambda: found(runtime, "sway-ipc.*"), log)
-        self.env |= {"DISPLAY": self.name, "WAYLAND_DISPLAY": str(self.wayland), "SWAYSOCK": str(control)}
-        self._sockets = sockets
-        self.keyboard = self._opened.enter_context(WaylandKeyboard(self.wayland))  # without any, Xwayland has none
-        self._wait(self._is_ready, log)
+        self.wayland = self._wait(lambda: found(runtime, "wayland-?"))
+        self.name = ":" + self._wait(lambda: found(self._sockets, "X*")).name[1:]
+        self.env |= {"DISPLAY": self.name, "WAYLAND_DISPLAY": str(self.wayland)}
+        self._equip()
+        self._wait(self._is_ready)
 
-    def _wait(self, come: Callable[[], T], log: Path) -> T:
+    def _wait(self, come: Callable[[], T]) -> T:
         end_s = time.monotonic() + START_TIMEOUT_S
         while not (answer := come()):
             if self._process.poll() is not None or time.monotonic() > end_s:
-                said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["it said nothing"]
-                problem = f"sway: found that it did not start ({said[-1]}), expected a Wayland session"
+                said = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or [
+                    "it said nothing"
+                ]
+                problem = f"{self.needs[0]}: found that it did not start ({said[-1]}), expected a Wayland session"
                 raise (NoWayland if said[0].startswith(_REFUSERS) else TwoframeError)(problem)
             time.sleep(0.02)
         return answer
@@ -181,7 +202,7 @@ class WaylandSession:
 
 
 def found(folder: Path, pattern: str) -> Path | None:
-    return next(folder.glob(pattern), None)
+    return min(folder.glob(pattern), default=None)
 
 
 def _keep_servers_apart() -> None:

@@ -11,6 +11,7 @@ from typing import IO, Any
 import numpy as np
 import pytest
 from conftest import PATIENCE_S, ROOT, Start, so_far, wait_for
+from mutter_session import MutterSession
 from recordings import wait_for_frames
 from x11_screen import composited
 from Xlib import X
@@ -21,7 +22,7 @@ from agent.screen import x11_window_pixels
 from agent.screen.x11_window_pixels import WindowPixels
 from games.window.counter import BITS, ROWS, read_counter
 from games.window.display import VirtualDisplay, windows
-from games.window.wayland_session import WaylandSession
+from games.window.wayland_session import NoWayland, WaylandSession
 
 SIZE = (640, 360)
 WITH_COMPOSITOR = "X11 with a compositor"
@@ -188,9 +189,7 @@ def counter(start: Start, log: Path, on: Any) -> None:
 
 def record(start: Start, folder: Path, said: IO[str], on: Any) -> subprocess.Popen[str]:
     shape = ("--fps", "30", "--size", f"{SIZE[0]}x{SIZE[1]}", "--color", "rgb")
-    process = start("collect", "--countdown-s", "0", *shape, "--window", "Counter", folder, on=on, said=said)
-    wait_for_frames(folder, 5)
-    return process
+    return start("collect", "--countdown-s", "0", *shape, "--window", "Counter", folder, on=on, said=said)
 
 
 def finish(process: subprocess.Popen[str]) -> None:
@@ -199,29 +198,30 @@ def finish(process: subprocess.Popen[str]) -> None:
     assert (process.returncode, process.stderr.read() if process.stderr else "") == (0, "")
 
 
+@pytest.mark.slow(6)
 def test_collect_under_xwayland_records_the_game_covered_off_the_screen_and_back_from_another_workspace(
     wayland: WaylandSession, start: Start, tmp_path: Path, said: IO[str]
 ) -> None:
     counter(start, tmp_path / "truth", wayland)
+    wayland.tell('[title="Counter"] move to workspace 2')
     process = record(start, tmp_path / "rec", said, wayland)
-    start("games.window.wayland_window", tmp_path / "notice", "--over-all", "--size", "1280x800", on=wayland)
-    wait_for(lambda: '"size"' in (tmp_path / "notice").read_text() if (tmp_path / "notice").exists() else False, "it")
+    wait_for(lambda: "recording pauses: the window is unfocused" in so_far(said), "the pause")
+    wayland.tell('[title="Counter"] focus')
+    wait_for_frames(tmp_path / "rec", 5)
+    notice = tmp_path / "notice"
+    start("games.window.wayland_window", notice, "--over-all", "--size", "1280x800", on=wayland)
+    wait_for(lambda: notice.exists() and '"size"' in notice.read_text(), "the notice")
     wait_for_frames(tmp_path / "rec", 10)
     wayland.tell('[title="Counter"] move position -200 -100')
     with wayland.connection() as connection:
         ((_, game),) = windows(connection)
         wait_for(lambda: game.get_geometry().x == -200, "the move")
     wait_for_frames(tmp_path / "rec", 10)
-    for away, back in (
-        ("move to workspace 2", "focus"),
-        ("move scratchpad", "scratchpad show"),
-    ):
-        paused = so_far(said).count("recording pauses")
-        wayland.tell(f'[title="Counter"] {away}')
-        wait_for(lambda: so_far(said).count("recording pauses") > paused, "the pause")  # noqa: B023
-        wayland.tell(f'[title="Counter"] {back}')
-        wait_for(lambda: so_far(said).count("recording again") > paused, "its end")  # noqa: B023
-        wait_for_frames(tmp_path / "rec", 10)
+    wayland.tell('[title="Counter"] move scratchpad')
+    wait_for(lambda: so_far(said).count("recording pauses") == 2, "the pause")
+    wayland.tell('[title="Counter"] scratchpad show')
+    wait_for(lambda: so_far(said).count("recording again") == 2, "its end")
+    wait_for_frames(tmp_path / "rec", 10)
     exact = len(Recording.open(tmp_path / "rec").frames)
     wayland.tell('[title="Counter"] resize set 480 270')
     with wayland.connection() as connection:
@@ -235,6 +235,28 @@ def test_collect_under_xwayland_records_the_game_covered_off_the_screen_and_back
     assert "lies over" not in so_far(said)
 
 
+@pytest.mark.slow(6)
+def test_collect_under_mutter_records_the_game_in_its_frame_and_pauses_while_a_native_window_has_the_focus(
+    start: Start, tmp_path: Path, said: IO[str]
+) -> None:
+    try:
+        session = MutterSession()
+    except NoWayland as error:
+        pytest.skip(str(error))
+    with session:
+        counter(start, tmp_path / "truth", session)
+        process = record(start, tmp_path / "rec", said, session)
+        wait_for_frames(tmp_path / "rec", 5)
+        native = start("games.window.wayland_window", tmp_path / "native", "--size", "900x700", on=session)
+        wait_for(lambda: "recording pauses: the window is unfocused" in so_far(said), "the pause")
+        native.terminate()
+        wait_for(lambda: "recording again" in so_far(said), "its end")
+        wait_for_frames(tmp_path / "rec", 10)
+        finish(process)
+    assert is_exact(np.asarray(Recording.open(tmp_path / "rec").frames))
+
+
+@pytest.mark.slow(6)
 def test_collect_beside_a_compositor_records_a_covered_game_and_without_one_pauses(
     display: VirtualDisplay, start: Start, tmp_path: Path, said: IO[str]
 ) -> None:
@@ -242,6 +264,7 @@ def test_collect_beside_a_compositor_records_a_covered_game_and_without_one_paus
     with display.connection() as connection, ExitStack() as running:
         running.enter_context(composited(display))
         process = record(start, tmp_path / "rec", said, display)
+        wait_for_frames(tmp_path / "rec", 5)
         Drawn(connection, (1280, 800), place=(0, 0)).draw()
         wait_for_frames(tmp_path / "rec", 10)
         assert "recording pauses" not in so_far(said)
