@@ -26,7 +26,7 @@ demo: setup
 
 test: checks
 	@$(PYTHON) tests/windows/windows_python.py --say
-	$(PYTHON) -m pytest -n $(WORKERS) -m "not wine"
+	$(PYTHON) -m pytest -n $(WORKERS) -m "not wine" -rs
 
 # Not in parallel: one Wine, one display.
 test-windows: setup

@@ -72,11 +72,12 @@ class WaylandSession:
 
     needs: tuple[str, ...] = ("sway", "Xwayland", "unshare", "nsenter", "setpriv")
     """Programs, the compositor first."""
+    remedy = "run: make setup"
 
     def __init__(self, size: tuple[int, int] = (1280, 800)) -> None:
         missing = [name for name in self.needs if not shutil.which(name)]
         if missing:
-            raise NoWayland(f"found no {' and '.join(missing)}, expected a Wayland session; run: make setup")
+            raise NoWayland(f"found no {' and '.join(missing)}, expected a Wayland session; {self.remedy}")
         self._home = tempfile.TemporaryDirectory(prefix="twoframe-wayland-")
         self._opened = ExitStack()
         self._opened.callback(self._home.cleanup)
