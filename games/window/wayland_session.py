@@ -166,15 +166,8 @@ class WaylandSession:
         self._opened.callback(end, self._process)
         self.server_pid = self._process.pid
         """The process of the compositor, which is what all before it became."""
-        self.inside = [
-            "nsenter",
-            "--target",
-            str(self.server_pid),
-            "--preserve-credentials",
-            "--user",
-            "--mount",
-            "--net",
-        ]
+        self.inside = ["nsenter", "--target", str(self.server_pid), "--preserve-credentials"]
+        self.inside += ["--user", "--mount", "--net", "env", f"--chdir={Path.cwd()}"]  # else they begin in /
         """What a command begins with that is to run in this session."""
         self.wayland = self._wait(lambda: found(runtime, "wayland-?"))
         self.name = ":" + self._wait(lambda: found(self._sockets, "X*")).name[1:]
