@@ -41,6 +41,7 @@ def test_a_game_of_x11_and_a_native_window_get_the_keys_of_a_person_while_they_h
 
 def test_it_is_out_of_reach_and_sees_no_other_x_server(wayland: WaylandSession) -> None:
     there = Path("/tmp/.X11-unix")
+    assert subprocess.run([*wayland.inside, "pwd"], capture_output=True, text=True).stdout.strip() == str(Path.cwd())
     seen = subprocess.run([*wayland.inside, "ls", there], capture_output=True, text=True, check=True).stdout.split()
     assert seen == [f"X{wayland.name[1:]}"]
     own = subprocess.run([*wayland.inside, "cat", "/proc/net/unix"], capture_output=True, text=True, check=True).stdout
