@@ -1,6 +1,7 @@
 """The pixels of one window as its program drew them: whatever lies over it, and wherever it is.
 
-A server has them where it draws windows beside the screen: in Xwayland always, elsewhere while a compositor runs.
+A server has them where it draws windows beside the screen: in Xwayland always, elsewhere while a compositor runs. One
+that does not is not asked to: it would have to copy each picture once more, and a full-screen game could not flip.
 """
 
 from typing import Any, NamedTuple
