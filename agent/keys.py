@@ -39,13 +39,15 @@ class Key:
 class KeyEvent:
     """A watched key went down or up at `time_ns` (`agent.pacing.clock_ns`, when the event was received).
 
-    `injected` is True if a program pressed it, False if a keyboard did, None where the system cannot tell.
+    `injected` is True if a program pressed it, False if a keyboard did, None where the system cannot tell. One that is
+    `found` happened at some time before, while nobody told of it.
     """
 
     time_ns: int
     key: str
     down: bool
     injected: bool | None
+    found: bool = False
 
 
 def key(name: str) -> Key:

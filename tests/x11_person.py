@@ -47,7 +47,16 @@ class KeyWindow:
         self._display = Display(display_name)
         screen = self._display.screen()
         wanted = X.KeyPressMask | X.KeyReleaseMask | X.StructureNotifyMask | X.FocusChangeMask
-        self._window = screen.root.create_window(0, 0, 200, 100, 0, screen.root_depth, event_mask=wanted)
+        self._window = screen.root.create_window(
+            0,
+            0,
+            200,
+            100,
+            0,
+            screen.root_depth,
+            background_pixel=0,  # Xwayland shows no window in which nothing is drawn
+            event_mask=wanted,
+        )
         self._window.set_wm_name(title)
         self._show()
         self.window_id: int = self._window.id
@@ -75,13 +84,16 @@ class KeyWindow:
         while since_s is None or time.monotonic() - since_s < 0.05:
             if time.monotonic() > end_s:
                 raise RuntimeError("the window manager does not let this window have the focus")
-            if self._display.get_input_focus().focus != self._window:
+            if not self.has_focus():
                 self._window.set_input_focus(X.RevertToParent, X.CurrentTime)
                 since_s = None
             elif since_s is None:
                 since_s = time.monotonic()
             time.sleep(0.005)
         self.forget()
+
+    def has_focus(self) -> bool:
+        return bool(self._display.get_input_focus().focus == self._window)
 
     def steal_focus(self) -> None:
         """Take the focus at once, as a window that pops up does."""

@@ -176,12 +176,18 @@ def _keyboards(display: Any, *, emitted: bool) -> list[int]:
 
 def keycodes_down(display: Any, devices: Iterable[int]) -> set[int]:
     """The key codes that are down on any of these XInput devices. One that has gone has none down."""
+    return {code for _, code in keys_down(display, devices)}
+
+
+def keys_down(display: Any, devices: Iterable[int]) -> set[tuple[int, int]]:
+    """The keys that are down: on which of these XInput devices, and their codes. One that has gone has none down."""
     opcode = display.display.get_extension_major(xinput.extname)
     asked = [  # all requests leave together: one wait for any number of keyboards
-        _QueryDeviceState(display=display.display, defer=True, opcode=opcode, device=device) for device in devices
+        (device, _QueryDeviceState(display=display.display, defer=True, opcode=opcode, device=device))
+        for device in devices
     ]
-    down: set[int] = set()
-    for state in asked:
+    down: set[tuple[int, int]] = set()
+    for device, state in asked:
         try:
             state.reply()
         except XError:
@@ -189,7 +195,7 @@ def keycodes_down(display: Any, devices: Iterable[int]) -> set[int]:
         classes = bytes(state.classes)
         while len(classes) >= 2 and classes[1]:
             if classes[0] == _KEY_CLASS:
-                down |= bits(classes[4:36])
+                down |= {(device, code) for code in bits(classes[4:36])}
             classes = classes[classes[1] :]
     return down
 

@@ -59,8 +59,8 @@ class Switches:
         self.ended = True
 
     def hear(self, event: KeyEvent, hotkeys: Hotkeys) -> None:
-        """One press of a hotkey flips its switch."""
-        if not (event.down and self.focused):
+        """One press of a hotkey flips its switch; one that was pressed elsewhere and is found held does not."""
+        if not (event.down and self.focused) or event.found:
             return
         if event.key == hotkeys.pause:
             self.paused = not self.paused
