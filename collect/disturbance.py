@@ -10,6 +10,7 @@ import random
 from agent.actions import ActionSet
 from agent.keyboard.key_sink import KeySink
 from agent.keys import KeyEvent
+from agent.live.own_presses import OwnPresses
 
 MOST_PER_MINUTE = 60
 HOLD_S = (0.2, 0.6)  # how long a wrong action is pressed
@@ -39,6 +40,7 @@ class Disturbance:
         self._until_ns = 0.0
         self._own: tuple[frozenset[str], float] = (frozenset(), 0.0)  # one assignment: another thread reads it
         self._down: set[str] = set()
+        self._own_presses = OwnPresses()
         self.count = 0
         self.has_company = False  # another program presses keys: the same ones at the same time are not told apart
 
@@ -48,7 +50,11 @@ class Disturbance:
         return bool(self._keys or self._down)
 
     def act(self, now_ns: int, held: frozenset[str]) -> None:
-        """Begin or end a disturbance; `held` are the keys that the person holds."""
+        """Begin or end a disturbance; `held` are the keys that the person holds.
+
+        Raises `TwoframeError` if its keys are taken for the person's.
+        """
+        self._own_presses.check()
         if self._next_ns is None:
             self._next_ns = now_ns + self._random.expovariate(1 / self._spacing_ns)
         if now_ns > self._own[1]:
@@ -75,6 +81,7 @@ class Disturbance:
     def is_own(self, event: KeyEvent) -> bool:
         """Whether `event` is the echo of what was pressed here: by a program, one of our keys, about now."""
         keys, until_ns = self._own
+        self._own_presses.hear(event, self._keys)
         if not event.injected:
             return False
         if event.key not in keys or event.time_ns > until_ns:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from agent.keyboard.key_sink import KeySink
 from agent.keyboard.listener import KeyEvent
 from agent.live.hotkeys import Hotkeys, Switches
+from agent.live.own_presses import OwnPresses
 from agent.pacing import clock_ns
 from agent.recording.format import AGENT, PERSON
 
@@ -47,6 +48,7 @@ class Control:
         self._touched_ns: int | None = None
         self._agent_held_ns: int | None = None
         self._agent_keys: Collection[str] = ()
+        self._own_presses = OwnPresses()
 
     def held_at_start(self, keys: Collection[str]) -> None:
         """These keys were down when the listener began. Who holds them is not known: they take nothing over."""
@@ -56,6 +58,8 @@ class Control:
     def hear(self, event: KeyEvent) -> None:
         """A watched key or a hotkey changed."""
         with self._lock:
+            if self._switches.focused:
+                self._own_presses.hear(event, self._agent_keys)
             if event.key in self._hotkeys.keys:
                 had = self._switches.taken_over
                 self._switches.hear(event, self._hotkeys)
@@ -80,6 +84,10 @@ class Control:
     def release(self) -> None:
         with self._lock:
             self._holder.release()
+
+    def check(self) -> None:
+        """Raises `TwoframeError` if what the agent presses is taken for a person's."""
+        self._own_presses.check()
 
     def is_persons(self, now_ns: int) -> bool:
         """Whether the person has the keys."""

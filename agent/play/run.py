@@ -113,6 +113,7 @@ def _rollout(
         def check() -> None:
             if listener.error:
                 raise listener.error
+            control.check()
 
         say(console, _greeting(options, meta, title, hotkeys))
         line = stack.enter_context(LiveLine(live, console))

@@ -5,6 +5,7 @@ from conftest import ROOT, wait_for
 from played import Held
 from x11_person import KeyWindow, Person
 
+from agent.errors import TwoframeError
 from agent.keyboard.key_holder import KeyHolder
 from agent.keyboard.listener import KeyEvent, KeyListener
 from agent.live.hotkeys import Hotkeys, Switches
@@ -202,3 +203,33 @@ def test_a_hotkey_lets_go_at_once(hotkey: str) -> None:
     seat.key(hotkey, down=True)
     seat.control.hold({"a"})
     assert seat.held.keys == frozenset()
+
+
+def test_a_hotkey_that_is_found_held_was_meant_for_another_window() -> None:
+    seat = Seat()
+    seat.control.hear(KeyEvent(seat.now_ns, "f8", down=True, injected=False, found=True))
+    assert not seat.is_persons
+
+
+def test_presses_of_the_agent_that_come_back_as_a_persons_end_the_rollout() -> None:
+    seat = Seat()
+    for _ in range(3):
+        seat.control.check()
+        seat.control.hold({"a"})
+        seat.key("a", down=True)
+        seat.key("a", down=False)
+        seat.after(QUIET_NS)
+    with pytest.raises(TwoframeError, match="found that keys pressed here come back as if a person"):
+        seat.control.check()
+
+
+def test_a_person_who_presses_the_keys_of_the_agent_is_no_echo_of_it() -> None:
+    seat = Seat()
+    for _ in range(5):
+        seat.control.hold({"a"})
+        seat.key("a", down=True, injected=True)
+        seat.key("a", down=True)
+        seat.key("a", down=False)
+        seat.key("a", down=False, injected=True)
+        seat.after(QUIET_NS)
+    seat.control.check()

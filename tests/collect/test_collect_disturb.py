@@ -11,7 +11,7 @@ from conftest import PATIENCE_S, Start, wait_for
 from x11_person import Person
 
 from agent.actions import ActionSet
-from agent.errors import UsageError
+from agent.errors import TwoframeError, UsageError
 from agent.keys import KeyEvent
 from agent.pacing import clock_ns
 from agent.recording.format import AGENT
@@ -116,6 +116,15 @@ def test_keys_of_another_program_are_noticed() -> None:
     assert disturbance.count and not disturbance.has_company
     assert not disturbance.is_own(KeyEvent(now_ns, "d", True, injected=True))
     assert disturbance.has_company
+
+
+def test_a_disturbance_that_comes_back_as_the_persons_keys_ends_the_recording() -> None:
+    disturbance = Disturbance(ActionSet.parse(["left=a", "right=d"]), ToldHolder(), 60, seed=1)
+    with pytest.raises(TwoframeError, match="found that keys pressed here come back as if a person"):
+        for now_ns in range(0, 10**11, 10**8):
+            disturbance.act(now_ns, frozenset("d"))
+            disturbance.is_own(KeyEvent(now_ns, "a", disturbance.is_on, injected=False))
+    assert disturbance.count <= 3
 
 
 @pytest.mark.parametrize(
