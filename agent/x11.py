@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from Xlib import X
 from Xlib.display import Display
-from Xlib.error import BadDrawable, BadWindow, CatchError, ConnectionClosedError, DisplayError, XError
+from Xlib.error import BadDrawable, BadMatch, BadWindow, CatchError, ConnectionClosedError, DisplayError, XError
 from Xlib.protocol import request
 
 from agent.errors import TwoframeError
@@ -77,6 +77,21 @@ def is_xwayland() -> bool:
         close_display(display)
 
 
+def is_rootful() -> bool:
+    """Whether this Xwayland, for it must be one, has a screen of its own, in a window. Raises `TwoframeError`.
+
+    One whose windows are among those of the desktop has nothing of a screen that could be read.
+    """
+    display = connect()
+    try:
+        display.screen().root.get_image(0, 0, 1, 1, X.ZPixmap, 0xFFFFFFFF)
+        return True
+    except BadMatch:
+        return False
+    finally:
+        close_display(display)
+
+
 def is_managed(display: Any) -> bool:
     """Whether a window manager that keeps to EWMH runs now. What one that has crashed said of windows stays behind."""
     sign = display.intern_atom("_NET_SUPPORTING_WM_CHECK")
@@ -91,6 +106,11 @@ def is_managed(display: Any) -> bool:
         return False
     return True
 
+
+ROOTFUL = (
+    "found an Xwayland with a screen of its own in a window, which does not tell when another window has the focus, "
+    "expected that of the desktop; start the game and this with the DISPLAY of the desktop (:0, as a rule)"
+)
 
 Keys = Literal["here", "grabbed", "elsewhere"]
 

@@ -21,6 +21,7 @@ from agent.frames import Box, FrameSpec, prepare
 from agent.keyboard.emitter import open_emitter
 from agent.keyboard.key_holder import KeyHolder
 from agent.keyboard.listener import KeyEvent, KeyListener
+from agent.live.own_presses import TAKEN_FOR_A_PERSON
 from agent.live.place import Place
 from agent.live_line import say
 from agent.pacing import clock_ns
@@ -79,15 +80,17 @@ def _session() -> Finding:
     if sys.platform == "darwin":
         return Finding("session", ok=True, found="macOS")
     display, wayland = os.environ.get("DISPLAY"), os.environ.get("WAYLAND_DISPLAY")
-    remedy = "log in with an X11 session (Xorg), or start the game and this in one"
     if not display:
+        remedy = "log in to a desktop, or set DISPLAY to one that runs X11 programs"
         text = "Wayland without X" if wayland else "no display (DISPLAY is not set)"
         return Finding("session", ok=False, found=text, remedy=remedy)
-    from agent.x11 import is_xwayland
+    from agent.x11 import ROOTFUL, is_rootful, is_xwayland
 
     if is_xwayland():
-        text = f"X11 display {display} inside Wayland: native Wayland windows can be neither seen nor played"
-        return Finding("session", ok=False, found=text, remedy=remedy)
+        if is_rootful():
+            raise TwoframeError(ROOTFUL)
+        text = f"Wayland, display {display} (Xwayland): games that run as X11 programs; native Wayland windows "
+        return Finding("session", ok=True, found=f"{text}cannot be recorded")
     return Finding("session", ok=True, found=f"X11, display {display}")
 
 
@@ -159,11 +162,11 @@ def _windows() -> Finding:
 
 def _keyboard() -> Finding:
     """Through another process and back: the key holder presses, the listener hears it."""
-    heard: list[tuple[int, bool]] = []
+    heard: list[KeyEvent] = []
     arrived = threading.Event()
 
     def hear(event: KeyEvent) -> None:
-        heard.append((event.time_ns, event.down))
+        heard.append(event)
         arrived.set()
 
     latencies_ms = []
@@ -177,7 +180,9 @@ def _keyboard() -> Finding:
             if not arrived.wait(PROBE_TIMEOUT_S):
                 what = "press" if keys else "release"
                 raise TwoframeError(f"found that the {what} of a key did not come back; {_keyboard_remedy()}")
-            latencies_ms.append((heard[-1][0] - sent_ns) / 1e6)
+            if heard[-1].injected is False:
+                raise TwoframeError(TAKEN_FOR_A_PERSON)
+            latencies_ms.append((heard[-1].time_ns - sent_ns) / 1e6)
     latency_ms = float(np.median(latencies_ms))
     return Finding(
         "keyboard",
@@ -202,7 +207,7 @@ def _keyboard_remedy() -> str:
         return "allow the terminal under Privacy & Security: Accessibility, and Input Monitoring"
     if sys.platform == "win32":
         return "close keyboard tools; if the game runs as administrator, run this so too"
-    return "use an X11 session; on a remote display allow XTEST"
+    return "allow it where the desktop asks for that, and XTEST on a remote display; else use an X11 session"
 
 
 def _disk(spec: FrameSpec, fps: float, folder: Path) -> Finding:

@@ -48,7 +48,7 @@ class _X11Window:
         from Xlib import X
 
         from agent.keyboard.x11 import keycodes, open_keyboard
-        from agent.x11 import x_errors
+        from agent.x11 import is_xwayland, x_errors
 
         self._said = said
         self._display = open_keyboard()
@@ -60,7 +60,7 @@ class _X11Window:
                 0,
                 screen.root_depth,
                 background_pixel=_pixel("dark"),
-                override_redirect=not title,
+                override_redirect=not title and not is_xwayland(),  # which gives such a window no focus
                 event_mask=X.KeyPressMask | X.KeyReleaseMask | X.StructureNotifyMask,
             )
             self._window.set_wm_name(title)

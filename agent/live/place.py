@@ -1,11 +1,12 @@
 """Where the game is: what a command was told of it, and what a policy knows from the recording."""
 
 import math
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from agent.errors import UsageError
+from agent.errors import TwoframeError, UsageError
 from agent.frames import Box
 from agent.recording.window_marks import NO_MARKS, WindowMarks
 from agent.screen.followed import FollowedWindow
@@ -34,7 +35,12 @@ class Place:
         return self.window is None and not self.pick and self.region is None
 
     def open(self, say: Callable[[str], None]) -> FollowedWindow | FixedRegion:
-        """`say` is told what a person must do or know. Raises `TwoframeError` if the window is not found."""
+        """`say` is told what a person must do or know.
+
+        Raises `TwoframeError` if the window is not found, or where no game can be watched in this way.
+        """
+        if sys.platform == "linux":
+            _check_display(self.region)
         if self.pick:
             return open_picked_window(self.window, say)
         if self.window is not None:
@@ -44,6 +50,21 @@ class Place:
         if self.title is not None:
             return open_recorded_window(self.title, self.marks, say)
         raise UsageError("found neither --window nor --region, expected where the game is; name its window's title")
+
+
+def _check_display(region: Box | None) -> None:
+    """Xwayland has pixels of windows only, and one with a screen of its own does not tell who has the focus."""
+    from agent.x11 import ROOTFUL, is_rootful, is_xwayland  # what only Linux has
+
+    if not is_xwayland():
+        return
+    if is_rootful():
+        raise TwoframeError(f"display: {ROOTFUL}")
+    if region is not None:
+        raise TwoframeError(
+            f"--region: found {region} of a Wayland session, where a game can be seen by its window only, expected a "
+            "window; name it (--window TITLE)"
+        )
 
 
 def check_one_place(window: str | None, region: str | None, *, pick: bool = False) -> None:

@@ -43,7 +43,9 @@ def open_picked_window(text: str | None, say: Callable[[str], None]) -> Followed
         number = desktop.clicked(PICK_S)
         window = None if number is None else desktop.described(number)
         if window is None:
-            raise TwoframeError(f"--pick: found no click on a window in {PICK_S:g} s, expected one; start it again")
+            raise TwoframeError(
+                f"--pick: found no click on a window in {PICK_S:g} s, expected one; start it again{_of_wayland()}"
+            )
         if not _without_terminal([window]):
             raise TwoframeError("--pick: found a click on the terminal of this command, expected one on the game")
         if text is not None and text not in window.title:
@@ -109,7 +111,9 @@ def window_titles() -> list[str]:
 def _only(text: str, fitting: Sequence[Listed], windows: Sequence[Listed]) -> Listed:
     if not fitting:
         there = ", ".join(sorted(repr(window.title) for window in windows if window.title)) or "none"
-        raise NoSuchWindow(f"window: found {there}; expected one titled {text!r}; start the game or correct --window")
+        raise NoSuchWindow(
+            f"window: found {there}; expected one titled {text!r}; start the game or correct --window{_of_wayland()}"
+        )
     if len(fitting) > 1:
         candidates = ", ".join(sorted(map(str, fitting)))
         raise TwoframeError(
@@ -117,6 +121,23 @@ def _only(text: str, fitting: Sequence[Listed], windows: Sequence[Listed]) -> Li
             f"choose by its id, such as --window {fitting[0].number:#x}, or by a click: --pick"
         )
     return fitting[0]
+
+
+def _of_wayland() -> str:
+    """What to do beside, where windows may be none of X11."""
+    if sys.platform != "linux":
+        return ""
+    from agent.x11 import is_xwayland
+
+    try:
+        if not is_xwayland():
+            return ""
+    except TwoframeError:
+        return ""  # a display that has gone says so at the next step
+    return (
+        " (a native Wayland window is not found: start the game with SDL_VIDEODRIVER=x11, Qt's QT_QPA_PLATFORM=xcb, "
+        "GTK's GDK_BACKEND=x11 or Proton's PROTON_ENABLE_WAYLAND=0)"
+    )
 
 
 def _listed(desktop: Desktop) -> list[Listed]:
@@ -142,7 +163,7 @@ def _with_focus(desktop: Desktop) -> Listed:
     if window is None or not _without_terminal([window]):
         raise TwoframeError(
             "window: found no window but the terminal of this command with the focus, expected the game; "
-            "click into it in the countdown"
+            f"click into it in the countdown{_of_wayland()}"
         )
     return window
 
