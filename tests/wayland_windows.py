@@ -36,7 +36,7 @@ class Native:
         focus(self._session, "Native")
         wait_for(lambda: len(self._told("focus")) > before, "the focus")
 
-    def keys(self) -> list[tuple[object, object]]:
+    def got(self) -> list[tuple[object, object]]:
         """What it got."""
         return [(line["key"], line["down"]) for line in self._told("key")]
 

@@ -60,7 +60,7 @@ def test_what_a_native_window_is_typed_is_in_no_recording_and_a_key_held_meanwhi
     native.focus()
     type_keys(wayland, "a", "s", "e", "d", "f9", "f10")
     wayland.keyboard.release(["w"])
-    wait_for(lambda: len(native.keys()) >= 13, "what was typed")
+    wait_for(lambda: len(native.got()) >= 13, "what was typed")
     focus(wayland, "Counter")
     wait_for_frames(folder, 5)
     wayland.keyboard.press(["d"])
@@ -86,7 +86,7 @@ def test_play_holds_no_key_while_a_native_window_has_the_focus_and_a_touched_key
     all_go_up(wayland)
     type_keys(wayland, mine, "f8", "f10")  # not for us
     assert_stays(wayland, set(), LET_GO_S)
-    assert [key for key, down in native.keys() if down] == [mine, "f8", "f10"]
+    assert [key for key, down in native.got() if down] == [mine, "f8", "f10"]
     focus(wayland, "Counter")
     held_key(wayland)
     wayland.keyboard.press([mine])
@@ -96,7 +96,7 @@ def test_play_holds_no_key_while_a_native_window_has_the_focus_and_a_touched_key
     focus(wayland, "Counter")
     held_key(wayland)
     type_keys(wayland, "f10")
-    status, out, err = ended(process)
+    status, _, err = ended(process)
     assert (status, err, keys_down(wayland)) == (0, "", set())
     assert json.loads((tmp_path / "play.json").read_text())["takeovers"] == 1
 

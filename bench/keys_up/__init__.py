@@ -1,0 +1,1 @@
+"""Does any key stay down, whatever happens to `play`?"""
