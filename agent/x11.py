@@ -23,8 +23,8 @@ def connect() -> Any:
     if not name:
         wayland = " (a Wayland session without X)" if os.environ.get("WAYLAND_DISPLAY") else ""
         raise TwoframeError(
-            f"display: found none (DISPLAY is not set){wayland}, expected an X11 session; "
-            "log in with X11 (Xorg) or set DISPLAY"
+            f"display: found none (DISPLAY is not set){wayland}, expected an X11 session or Xwayland; "
+            "log in to one, or set DISPLAY"
         )
     problem = ""
     with warnings.catch_warnings():
