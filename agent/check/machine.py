@@ -154,10 +154,19 @@ def _windows() -> Finding:
         emitter.close()
     if focused:
         return Finding("windows", ok=True, found=f"{names}; {focused[0]!r} has the focus")
-    if titled and not is_elsewhere:
+    if titled and not is_elsewhere and not _may_have_native_windows():
         remedy = "click into a window; without a window manager (on a bare X server) start one"
         return Finding("windows", ok=False, found=f"{names}; none has the focus", remedy=remedy)
     return Finding("windows", ok=True, found=f"{names}; none of these has the focus" if titled else names)
+
+
+def _may_have_native_windows() -> bool:
+    """Whether the focus may be where X cannot see it: in a Wayland session the terminal has it, as a rule."""
+    if sys.platform != "linux":
+        return False
+    from agent.x11 import is_xwayland
+
+    return is_xwayland()
 
 
 def _keyboard() -> Finding:

@@ -4,13 +4,15 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from conftest import Start, ended
+from conftest import Start, ended, wait_for
+from wayland_windows import Native
 from x11_person import KeyWindow
 
 from agent.check.finding import Finding, found
-from agent.check.machine import _keyboard, _session
+from agent.check.machine import _keyboard, _session, _windows
 from agent.errors import TwoframeError
 from agent.frames import Box
 from agent.live.place import Place
@@ -46,6 +48,18 @@ def test_the_check_takes_xwayland_and_says_what_else_a_missing_window_may_be(
     assert findings["keyboard"].ok or "heard again in" in findings["keyboard"].found  # on a slow machine
     assert not findings["game"].ok
     assert "SDL_VIDEODRIVER=x11" in findings["game"].remedy
+
+
+def test_that_a_native_window_has_the_focus_is_not_wrong(
+    wayland: WaylandSession, start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DISPLAY", wayland.name)
+    with wayland.reached(), KeyWindow(wayland.name, "Game") as game:
+        Native(wayland, start, tmp_path / "native")
+        wait_for(lambda: not game.has_focus(), "the loss of the focus")
+        finding = found("windows", _windows)
+    assert finding.ok
+    assert finding.found == "'Game'; none of these has the focus"
 
 
 def test_a_region_of_a_wayland_session_is_refused(wayland: WaylandSession, monkeypatch: pytest.MonkeyPatch) -> None:

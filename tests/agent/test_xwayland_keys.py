@@ -8,9 +8,11 @@ from conftest import Start, wait_for
 from keyboard_systems import Heard
 from wayland_windows import Native, focus
 from x11_person import KeyWindow
+from Xlib import X
 
 from agent.keyboard.emitter import Emitter, open_emitter
 from agent.keyboard.listener import KeyListener
+from agent.x11 import Focus
 from games.window.wayland_session import WaylandSession
 
 PERSON, AGENT = False, True
@@ -99,6 +101,20 @@ def test_no_key_goes_to_a_native_window_and_none_is_heard_from_it(
         wait_for(lambda: len(native.got()) == 4, "what was typed")
     assert native.got() == 2 * [("a", True), ("a", False)]
     assert heard.changes == [("d", True, AGENT), ("d", False, AGENT)]
+
+
+def test_a_grab_by_another_program_of_x11_is_seen(wayland: WaylandSession, game: KeyWindow) -> None:
+    with KeyWindow(wayland.name, "menu") as menu:
+        bring_back(wayland, game)
+        focus_of = Focus(game.connection)
+        assert focus_of.keys_go(game.window_id) == "here"  # found by trying to grab, which leaves all as it was
+        wayland.keyboard.press(["a"])
+        wayland.keyboard.release(["a"])
+        menu.grab_keyboard()
+        wait_for(lambda: focus_of.keys_go(game.window_id) == "grabbed", "the grab")
+        menu.connection.ungrab_keyboard(X.CurrentTime)
+        menu.connection.sync()
+        wait_for(lambda: focus_of.keys_go(game.window_id) == "here", "its end")
 
 
 def test_a_key_of_the_agent_is_up_for_the_game_that_comes_back(
