@@ -9,10 +9,11 @@ from collections.abc import Iterator
 import pytest
 from keyboard_systems import Heard
 from x11_person import KeyWindow, Person
+from Xlib import Xatom
 
 from agent.errors import TwoframeError
 from agent.keyboard.listener import KeyListener
-from agent.keyboard.x11 import keycodes, open_keyboard
+from agent.keyboard.x11 import keycodes, open_keyboard, physical_keyboards
 from agent.keyboard.x11_emitter import X11Emitter
 from agent.keys import KEYS
 from games.window.display import VirtualDisplay
@@ -85,6 +86,24 @@ def test_keys_are_heard_while_another_program_grabs_the_keyboard(
         agent.press(["d"])
         agent.release(["d"])
         assert [key for key, _, _ in heard.wait_for(4)] == ["a", "a", "d", "d"]
+
+
+def test_a_keyboard_that_is_taken_away_lets_go_of_its_keys(person: Person) -> None:
+    heard = Heard()
+    connection = open_keyboard()
+    (keyboard,) = physical_keyboards(connection)
+    enabled = keyboard, connection.intern_atom("Device Enabled"), Xatom.INTEGER, 0
+    try:
+        with KeyListener(["a"], heard):
+            person.press("a")
+            heard.wait_for(1)
+            connection.xinput_change_device_property(*enabled, (8, [0]))
+            connection.sync()
+            assert heard.wait_for(2)[1:] == [("a", False, PERSON)]
+    finally:
+        connection.xinput_change_device_property(*enabled, (8, [1]))
+        connection.sync()
+        connection.close()
 
 
 @pytest.mark.parametrize(
