@@ -27,13 +27,16 @@ class MutterSession(WaylandSession):
         self._runtime = home / "run"
         address = f"unix:path={home / 'bus'}"
         bus = subprocess.Popen(
-            ["dbus-daemon", "--session", "--nofork", f"--address={address}"],
+            ["dbus-daemon", "--session", "--nofork", f"--address={address}", "--print-address"],
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=self.env,
         )
         self._opened.callback(end, bus)
+        assert bus.stdout is not None
+        with bus.stdout:
+            bus.stdout.readline()  # when it listens: mutter gives up where nobody does yet
         self.env |= {"DBUS_SESSION_BUS_ADDRESS": address, "XDG_CURRENT_DESKTOP": "GNOME", "GSETTINGS_BACKEND": "memory"}
         return ["mutter", "--wayland", "--headless", "--virtual-monitor", f"{size[0]}x{size[1]}"]
 
