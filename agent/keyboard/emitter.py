@@ -16,7 +16,11 @@ class Emitter(Protocol):
         ...
 
     def release(self, keys: Collection[str]) -> None:
-        """Release `keys`, whoever pressed them, except those that a person is seen to hold on a keyboard."""
+        """Release `keys`, whoever pressed them, except those that a person is seen, or said, to hold on a keyboard."""
+        ...
+
+    def person_holds(self, keys: Collection[str]) -> None:
+        """A person holds `keys` and no others, as a `KeyListener` hears it; an emitter that can sees for itself."""
         ...
 
     def is_focused(self, window_id: int) -> bool:

@@ -33,11 +33,18 @@ class KeyHolder:
     """The key holder's process, as the loop sees it. Presses `keys` and no others.
 
     With a `window_id`, it presses only while that window has the focus, and lets go when the focus leaves. Where the
-    game may make its window anew, `window_id` is a function that tells the id of the newest; it is asked for each word.
+    game may make its window anew, `window_id` is a function that tells the id of the newest. `persons` tells the keys
+    that a person is heard to hold, which are left to them. Both are asked for each word.
     Raises `TwoframeError` if it cannot be started. For one thread, except `close`.
     """
 
-    def __init__(self, keys: Iterable[str], *, window_id: int | Callable[[], int | None] | None) -> None:
+    def __init__(
+        self,
+        keys: Iterable[str],
+        *,
+        window_id: int | Callable[[], int | None] | None,
+        persons: Callable[[], Collection[str]] = frozenset,
+    ) -> None:
         self._keys = frozenset(key_named(name).name for name in keys)
         self._refused = False
         self._closing = False
@@ -48,6 +55,7 @@ class KeyHolder:
         self._ready = threading.Event()  # or ended
         self._ended = threading.Event()
         self._window_id = window_id if callable(window_id) else lambda: window_id
+        self._persons = persons
         window = self._window()
         # Ctrl-C and Ctrl-Z in the terminal are for the loop; the holder must live to let go.
         self._process = start_child(_PROCESS, window, *sorted(self._keys), **own_group())
@@ -118,7 +126,8 @@ class KeyHolder:
     def _send(self, deadline_ns: int, keys: Collection[str]) -> bool:
         """False if nobody listens any more."""
         window = self._window()
-        word = f"{deadline_ns}{'@' if window else ''}{window} {' '.join(keys)}\n"
+        names = [*keys, *(f"*{name}" for name in self._keys.intersection(self._persons()))]
+        word = f"{deadline_ns}{'@' if window else ''}{window} {' '.join(names)}\n"
         if self._ended.is_set():
             return False
         if not self._is_heard():
@@ -178,6 +187,7 @@ class KeyHolder:
         was_ready = self._child_ns is not None
         if was_ready and not (self._closing and status == 0):
             try:
+                self._emitter.person_holds(self._keys.intersection(self._persons()))
                 self._emitter.release(self._keys)
                 reason += "; its keys are released, play again"
             except TwoframeError as error:

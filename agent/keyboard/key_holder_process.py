@@ -1,9 +1,9 @@
 """The key holder: a small process that holds the keys it is told to, and lets go of them whenever it hears nothing.
 
 `agent.keyboard.key_holder` starts it. On stdin it reads words, one per line: a deadline (`agent.pacing.clock_ns`) and
-the whole set of keys to hold until then, with the window that they are for (`DEADLINE@WINDOW KEY KEY...`). On stdout it
-says `ready`, and whether the game's window lacks the focus (`refused`, `pressed`). What ends it goes to stderr, one
-line.
+the whole set of keys to hold until then, with the window that they are for (`DEADLINE@WINDOW KEY KEY...`); `*KEY` is
+one that a person holds, for systems that do not show it to whoever presses. On stdout it says `ready`, and whether the
+game's window lacks the focus (`refused`, `pressed`). What ends it goes to stderr, one line.
 """
 
 import os
@@ -73,10 +73,11 @@ class ExpiringKeys:
         if len(self._rest) > 4096:
             raise TwoframeError(f"key holder: found a word of {len(self._rest)} bytes, expected at most 4096")
         if words:
-            *older, newest = [self._parsed(word) for word in words]
-            for _, _, keys in older:
-                self._release(self._held - keys)
-            self._hold(*newest)
+            *older, (deadline_ns, window_id, keys, persons) = [self._parsed(word) for word in words]
+            self._emitter.person_holds(persons)
+            for _, _, before, _ in older:
+                self._release(self._held - before)
+            self._hold(deadline_ns, window_id, keys)
 
     def look_after(self) -> None:
         """Let go when the words have expired or the window has lost the focus."""
@@ -92,12 +93,14 @@ class ExpiringKeys:
         """Let go of everything that this may have pressed, even if a press failed half-way."""
         self._release(self._held)
 
-    def _parsed(self, word: bytes) -> tuple[int, int | None, frozenset[str]]:
+    def _parsed(self, word: bytes) -> tuple[int, int | None, frozenset[str], frozenset[str]]:
+        """The deadline, the window, the keys to hold, and those that a person holds."""
         when, *names = word.decode("utf-8", "replace").split(" ")
         deadline, at, window = when.partition("@")
-        keys = frozenset(name for name in names if name)
+        persons = frozenset(name[1:] for name in names if name.startswith("*"))
+        keys = frozenset(name for name in names if name and not name.startswith("*"))
         now_ns = self._clock_ns()
-        if not deadline.isdecimal() or (at and not window.isdecimal()) or not keys <= self._keys:
+        if not deadline.isdecimal() or (at and not window.isdecimal()) or not keys | persons <= self._keys:
             raise TwoframeError(
                 f"key holder: found the word {word[:80]!r}, expected a time and some of {', '.join(sorted(self._keys))}"
             )
@@ -106,7 +109,7 @@ class ExpiringKeys:
                 f"key holder: found a word for the next {(int(deadline) - now_ns) / 1e9:.1f} s, "
                 f"expected at most {LONGEST_EXPIRY_S:g} s"
             )
-        return int(deadline), int(window) if at else self._window_id, keys
+        return int(deadline), int(window) if at else self._window_id, keys, persons
 
     def _hold(self, deadline_ns: int, window_id: int | None, keys: frozenset[str]) -> None:
         if window_id != self._window_id:

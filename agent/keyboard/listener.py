@@ -53,12 +53,18 @@ class KeyListener:
         self._started = threading.Event()
         self._backend: Backend | None = None
         self._error: TwoframeError | None = None
+        self._by_person: frozenset[str] = frozenset()  # replaced, never changed: another thread reads it
         self.held_at_start: frozenset[str] = frozenset()
 
     @property
     def error(self) -> TwoframeError | None:
         """Why the listener stopped by itself; None while all is well."""
         return self._error
+
+    @property
+    def held_by_person(self) -> frozenset[str]:
+        """The keys that are heard to be held on a keyboard. Of those held at the start it is not known who does."""
+        return self._by_person
 
     def start(self) -> None:
         """Listen. When this returns, no later press is missed, and `held_at_start` is known."""
@@ -86,6 +92,10 @@ class KeyListener:
 
     def _changed(self, event: KeyEvent, source: int) -> None:
         self._started.wait()  # held_at_start first
+        if event.down and event.injected is False:
+            self._by_person |= {event.key}
+        elif not event.down and event.injected is not True:  # also of a keyboard that is unplugged
+            self._by_person -= {event.key}
         was_down = self._down.get((source, event.key))
         if was_down is None:  # of a key held at the start, the first that a device tells may be the release
             was_down = not event.down and event.key in self.held_at_start

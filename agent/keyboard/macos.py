@@ -3,10 +3,11 @@
 Imported on macOS alone; pynput and Quartz inside the functions, so that tests can put a macOS of theirs there.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 from agent.errors import TwoframeError
-from agent.keyboard.through_pynput import PynputEmitter, PynputKeyboard
+from agent.keyboard.through_pynput import BlindEmitter, PynputKeyboard
 from agent.keys import KEYS
 
 
@@ -35,19 +36,19 @@ class MacKeyboard(PynputKeyboard):
         return self._listener._loop is not None
 
     def _is_down(self, name: str) -> bool:
-        import Quartz  # type: ignore[import-not-found, unused-ignore]
-
-        return bool(Quartz.CGEventSourceKeyState(Quartz.kCGEventSourceStateCombinedSessionState, KEYS[name].mac_vk))
+        return _is_down(name)
 
 
-class MacEmitter(PynputEmitter):
+class MacEmitter(BlindEmitter):
     """Quartz events by virtual key, which name places on the keyboard. Needs the Accessibility permission."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
         check_trusted()
         from pynput.keyboard import Controller, KeyCode
 
-        super().__init__({name: KeyCode.from_vk(vk) for name, vk in virtual_keys(names).items()}, Controller())
+        super().__init__()
+        self._code_of = {name: KeyCode.from_vk(vk) for name, vk in virtual_keys(names).items()}
+        self._controller = Controller()
 
     def focused_window(self) -> int | None:
         import Quartz  # type: ignore[import-not-found, unused-ignore]  # comes with pynput
@@ -57,6 +58,20 @@ class MacEmitter(PynputEmitter):
             if window[Quartz.kCGWindowLayer] == 0:  # neither menu bar nor Dock
                 return int(window[Quartz.kCGWindowNumber])
         return None
+
+    def _send(self, keys: Collection[str], *, down: bool) -> None:
+        send = self._controller.press if down else self._controller.release
+        for name in keys:
+            send(self._code_of[name])
+
+    def _is_down(self, name: str) -> bool:
+        return _is_down(name)
+
+
+def _is_down(name: str) -> bool:
+    import Quartz  # type: ignore[import-not-found, unused-ignore]
+
+    return bool(Quartz.CGEventSourceKeyState(Quartz.kCGEventSourceStateCombinedSessionState, KEYS[name].mac_vk))
 
 
 def virtual_keys(names: tuple[str, ...]) -> dict[str, int]:

@@ -4,9 +4,10 @@ Imported on Windows alone; pynput and `windll` inside the functions, so that tes
 """
 
 import ctypes
+from collections.abc import Collection
 from typing import Any
 
-from agent.keyboard.through_pynput import PynputEmitter, PynputKeyboard
+from agent.keyboard.through_pynput import BlindEmitter, PynputKeyboard
 from agent.keys import KEYS
 
 
@@ -40,14 +41,10 @@ class WindowsKeyboard(PynputKeyboard):
         return hook is not None and bool(hook._hook)
 
     def _is_down(self, name: str) -> bool:
-        user32 = _user32()
-        key = KEYS[name]
-        # MAPVK_VSC_TO_VK_EX: the virtual key at this place on the layout in use.
-        vk = user32.MapVirtualKeyW(key.scan | (0xE000 if key.extended else 0), 3) or key.windows_vk
-        return bool(user32.GetAsyncKeyState(vk) & 0x8000)
+        return _is_down(name)
 
 
-class WindowsEmitter(PynputEmitter):
+class WindowsEmitter(BlindEmitter):
     """SendInput with scan codes: games that use DirectInput take no others."""
 
     _EXTENDED, _SCAN_CODE = 0x0001, 0x0008  # KEYEVENTF_*
@@ -60,13 +57,31 @@ class WindowsEmitter(PynputEmitter):
             key = KEYS[name]
             flags = self._SCAN_CODE | (self._EXTENDED if key.extended else 0)
             code_of[name] = KeyCode.from_vk(key.windows_vk, _flags=flags, _scan=key.scan)
-        super().__init__(code_of, Controller())
+        super().__init__()
+        self._code_of = code_of
+        self._controller = Controller()
 
     def focused_window(self) -> int | None:
         ask = _user32().GetForegroundWindow
         ask.restype = ctypes.c_void_p
         focused: int | None = ask()
         return focused
+
+    def _send(self, keys: Collection[str], *, down: bool) -> None:
+        send = self._controller.press if down else self._controller.release
+        for name in keys:
+            send(self._code_of[name])
+
+    def _is_down(self, name: str) -> bool:
+        return _is_down(name)
+
+
+def _is_down(name: str) -> bool:
+    user32 = _user32()
+    key = KEYS[name]
+    # MAPVK_VSC_TO_VK_EX: the virtual key at this place on the layout in use.
+    vk = user32.MapVirtualKeyW(key.scan | (0xE000 if key.extended else 0), 3) or key.windows_vk
+    return bool(user32.GetAsyncKeyState(vk) & 0x8000)
 
 
 def _user32() -> Any:

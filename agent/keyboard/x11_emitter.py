@@ -65,6 +65,9 @@ class X11Emitter:
                     self._left_down.discard(code)
             self._sync()
 
+    def person_holds(self, keys: Collection[str]) -> None:
+        """The devices are asked: that is never late."""
+
     def is_focused(self, window_id: int) -> bool:
         with x_errors("keyboard"):
             return self._focus.is_on(window_id)

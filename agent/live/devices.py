@@ -24,6 +24,7 @@ class Devices:
     """
 
     def __init__(self, place: Place, say: Callable[[str], None]) -> None:
+        self._listener: KeyListener | None = None
         with ExitStack() as opened:
             self.target = place.open(say)
             opened.callback(self.target.close)
@@ -51,11 +52,17 @@ class Devices:
         """The key holder, for these keys, while the game has the focus. Raises `TwoframeError`."""
         from agent.keyboard.key_holder import KeyHolder  # a process that no recording waits for
 
-        return self._opened.enter_context(KeyHolder(keys, window_id=lambda: self.target.window_id))
+        return self._opened.enter_context(
+            KeyHolder(keys, window_id=lambda: self.target.window_id, persons=self._held_by_person)
+        )
 
     def listen(self, keys: Iterable[str], hear: Callable[[KeyEvent], None]) -> KeyListener:
         """A listener that calls `hear` for these keys, listening already. Raises `TwoframeError`."""
-        return self._opened.enter_context(KeyListener(keys, hear))
+        self._listener = self._opened.enter_context(KeyListener(keys, hear))
+        return self._listener
+
+    def _held_by_person(self) -> frozenset[str]:
+        return self._listener.held_by_person if self._listener else frozenset()
 
     def close(self) -> None:
         self._opened.close()

@@ -60,6 +60,9 @@ class XvfbKeyboard:
     def release(self, keys: Collection[str]) -> None:
         self._send(_KEY_RELEASE, keys)
 
+    def person_holds(self, keys: Collection[str]) -> None:
+        """This is the person."""
+
     def is_focused(self, window_id: int) -> bool:
         return self._windows.is_focused(window_id)
 

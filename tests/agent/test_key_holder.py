@@ -87,6 +87,12 @@ def test_hold_reaches_the_game_and_close_lets_go(game: KeyWindow) -> None:
     holder.release()
 
 
+def test_what_a_person_holds_beside_the_holders_keys_is_not_its_business(game: KeyWindow) -> None:
+    with KeyHolder(["a"], window_id=game.window_id, persons=lambda: {"a", "f8"}) as holder:
+        holder.hold({"a"}, 1.0)
+        wait_for(lambda: game.is_down("a"), "the press")
+
+
 def test_keys_go_up_when_the_loop_falls_silent(game: KeyWindow) -> None:
     with KeyHolder(["a"], window_id=game.window_id) as holder:
         begun_s = time.perf_counter()

@@ -34,6 +34,9 @@ class FakeEmitter:
         self.log += [f"-{key}" for key in keys]
         self.down -= set(keys)
 
+    def person_holds(self, keys: Collection[str]) -> None:
+        self.log += [f"*{key}" for key in sorted(keys)]
+
     def is_focused(self, window_id: int) -> bool:
         return self.focus == window_id
 
@@ -101,6 +104,13 @@ def test_key_let_go_of_between_two_words_is_pressed_again_though_they_came_toget
     assert bench.emitter.log == ["+a", "+d", "-a", "+a"]
 
 
+def test_what_a_person_holds_is_known_before_anything_is_let_go_of() -> None:
+    bench = Bench()
+    bench.hear("a d")
+    bench.holder.hear(bench.word("a") + bench.word("*a *shift"))
+    assert bench.emitter.log == ["+a", "+d", "*a", "*shift", "-d", "-a"]
+
+
 def test_word_that_arrives_late_presses_nothing_and_lets_go() -> None:
     bench = Bench()
     bench.hear("a")
@@ -127,6 +137,7 @@ def test_word_may_arrive_in_pieces() -> None:
         b"1e9 a\n",
         b"10 q\n",
         b"10 a,d\n",
+        b"10 *q\n",
         b"10@x a\n",
         b"\xff\xfe\n",
         b"x" * 5000,
