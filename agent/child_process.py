@@ -1,9 +1,10 @@
 """Starting a process of our own beside the loop, and the ends of its pipes."""
 
+import io
 import subprocess
 import sys
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -34,6 +35,11 @@ def end_of(pipe: IO[bytes] | None) -> IO[bytes]:
     """Our end of a pipe that `start_child` made."""
     assert pipe is not None
     return pipe
+
+
+def by_line(pipe: IO[bytes]) -> io.BufferedReader:
+    """Our end of a pipe, to be read by line: by itself it asks the system for every byte. Closes it when closed."""
+    return io.BufferedReader(cast("io.RawIOBase", pipe))
 
 
 def last_words(complaints: IO[bytes], otherwise: str) -> str:

@@ -9,24 +9,25 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from agent.child_process import end_of, last_words, own_group, start_child
+from agent.child_process import by_line, end_of, last_words, own_group, start_child
 from agent.errors import TwoframeError
 from agent.keyboard.emitter import open_emitter
 from agent.keyboard.key_holder_process import LONGEST_EXPIRY_S
+from agent.keyboard.silence import HUNG_S, NAP_S, Silence
 from agent.keys import key as key_named
 from agent.pacing import clock_ns
 
 READY_TIMEOUT_S = 10.0
-HUNG_S = 1.0  # a process that has not read a word for so long while the loop went on
-_CLOSE_TIMEOUT_S = 1.0
+_END_TIMEOUT_S = 1.0
 _PROCESS = "agent.keyboard.key_holder_process"
 
 
 class KeyHolderDied(TwoframeError):  # noqa: N818 (it is the event that matters)
-    """The key holder has ended by itself. The keys it held have been released."""
+    """The key holder has ended by itself, or hung and was ended. The keys it held have been released."""
 
 
 class KeyHolder:
@@ -35,7 +36,10 @@ class KeyHolder:
     With a `window_id`, it presses only while that window has the focus, and lets go when the focus leaves. Where the
     game may make its window anew, `window_id` is a function that tells the id of the newest. `persons` tells the keys
     that a person is heard to hold, which are left to them. Both are asked for each word.
-    Raises `TwoframeError` if it cannot be started. For one thread, except `close`.
+    Raises `TwoframeError` if it cannot be started. For one thread at a time, except `close`.
+
+    While the process does not answer, its keys are let go of from here, and no word asks it for any; if it answers
+    again soon enough, all goes on. If not, it is ended.
     """
 
     def __init__(
@@ -50,7 +54,7 @@ class KeyHolder:
         self._closing = False
         self._death = ""
         self._hung = False
-        self._heard_ns = self._asked_ns = 0
+        self._silence = Silence()
         self._child_ns: int | None = None
         self._ready = threading.Event()  # or ended
         self._ended = threading.Event()
@@ -67,8 +71,12 @@ class KeyHolder:
             self._process.kill()
             with self._process:  # waits for its end and closes the pipes
                 raise
+        self._emitting = threading.Lock()
+        self._writing = threading.Lock()
         self._watcher = threading.Thread(target=self._watch, name="key holder", daemon=True)
         self._watcher.start()
+        self._patience = threading.Thread(target=self._see_that_it_answers, name="key holder's silence", daemon=True)
+        self._patience.start()
         try:
             _never_block(self._stdin.fileno())
             self._wait_until_ready()
@@ -92,7 +100,7 @@ class KeyHolder:
             raise ValueError(f"cannot hold {sorted(keys)} for {expiry_s} s, only {sorted(self._keys)} for up to 1 s")
         deadline_ns = clock_ns() + round(expiry_s * 1e9)
         if not self._send(deadline_ns, keys):
-            self._ended.wait(_CLOSE_TIMEOUT_S)
+            self._ended.wait(_END_TIMEOUT_S)
             raise KeyHolderDied(self._death or "key holder: found it deaf, expected it to listen; play again")
 
     def release(self) -> None:
@@ -102,13 +110,13 @@ class KeyHolder:
 
     def close(self) -> None:
         """Release all keys and end the process; idempotent. Returns when they are up."""
-        if not self._closing:
-            self._closing = True
-            self._stdin.close()
-        self._watcher.join(_CLOSE_TIMEOUT_S)
-        if self._watcher.is_alive():
-            self._process.kill()
-            self._watcher.join()
+        with self._writing:
+            if not self._closing:
+                self._closing = True
+                self._stdin.close()
+                self._silence.asked()
+        self._watcher.join()  # who does not answer to this is ended
+        self._patience.join()
         self._emitter.close()
 
     def __enter__(self) -> Self:
@@ -125,17 +133,20 @@ class KeyHolder:
 
     def _send(self, deadline_ns: int, keys: Collection[str]) -> bool:
         """False if nobody listens any more."""
+        if self._silence.is_long:
+            keys = ()  # they are up, and when it answers again it must know that
         window = self._window()
         names = [*keys, *(f"*{name}" for name in self._keys.intersection(self._persons()))]
         word = f"{deadline_ns}{'@' if window else ''}{window} {' '.join(names)}\n"
         if self._ended.is_set():
             return False
-        if not self._is_heard():
-            self._hung = True
-            self._process.kill()  # which the watcher notices: it releases the keys
-            return False
+        with self._writing:
+            return self._closing or self._write(word.encode())
+
+    def _write(self, word: bytes) -> bool:
         try:
-            os.write(self._stdin.fileno(), word.encode())
+            os.write(self._stdin.fileno(), word)
+            self._silence.asked()
         except BlockingIOError:
             pass  # the holder is late by thousands of words: newer ones follow, and what it holds expires
         except BrokenPipeError:
@@ -145,15 +156,6 @@ class KeyHolder:
                 raise
             return error.errno == errno.ENOSPC  # Windows: full; EINVAL is its broken pipe
         return True
-
-    def _is_heard(self) -> bool:
-        """Whether the process reads its words; on Linux, where a pipe tells what is unread."""
-        now_ns = clock_ns()
-        was_away = now_ns - self._asked_ns > HUNG_S * 1e9 / 2  # it may be that all was asleep, not the process alone
-        self._asked_ns = now_ns
-        if was_away or not _unread(self._stdin.fileno()):
-            self._heard_ns = now_ns
-        return now_ns - self._heard_ns <= HUNG_S * 1e9
 
     def _wait_until_ready(self) -> None:
         begun_ns = clock_ns()
@@ -172,23 +174,24 @@ class KeyHolder:
 
     def _watch(self) -> None:
         """Follow what the process says; when it ends, see that no key stays down."""
-        with end_of(self._process.stdout) as said, end_of(self._process.stderr) as complained:
+        with end_of(self._process.stderr) as complained, by_line(end_of(self._process.stdout)) as said:
             for line in said:
                 word, _, value = line.decode().strip().partition(" ")
                 if word == "ready":
                     self._child_ns = int(value)
                     self._ready.set()
+                elif word == "heard":
+                    self._silence.heard(*map(int, value.split()))
                 else:
                     self._refused = word == "refused"
             status = self._process.wait()
             reason = last_words(complained, f"key holder: found it ended with status {status}")
         if self._hung:
-            reason = f"key holder: found it hung for {HUNG_S:g} s, expected it to read its words"
+            reason = f"key holder: found that it did not answer for {HUNG_S:g} s, expected it to at once"
         was_ready = self._child_ns is not None
-        if was_ready and not (self._closing and status == 0):
+        if was_ready and (self._hung or not (self._closing and status == 0)):
             try:
-                self._emitter.person_holds(self._keys.intersection(self._persons()))
-                self._emitter.release(self._keys)
+                self._let_go()
                 reason += "; its keys are released, play again"
             except TwoframeError as error:
                 reason += f"; its keys may be down: {error}"
@@ -196,15 +199,24 @@ class KeyHolder:
         self._ended.set()
         self._ready.set()
 
+    def _see_that_it_answers(self) -> None:
+        """Let go of its keys while it does not, and end it if it does not for long."""
+        while not self._ended.wait(NAP_S):
+            self._silence.napped()
+            if self._silence.is_long:
+                with suppress(TwoframeError):  # tried again after the next nap, and told by who sees the end
+                    self._let_go()
+                if self._silence.is_final:
+                    self._hung = True
+                    self._process.kill()  # ends one that is stopped, too
+                else:
+                    self._send(clock_ns(), ())
 
-def _unread(pipe: int) -> int:
-    """The bytes written to `pipe` that nobody has read yet."""
-    if sys.platform != "linux":
-        return 0
-    import fcntl
-    import termios
-
-    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
+    def _let_go(self) -> None:
+        """Release all keys from here. Raises `TwoframeError` if the system does not take it."""
+        with self._emitting:
+            self._emitter.person_holds(self._keys.intersection(self._persons()))
+            self._emitter.release(self._keys)
 
 
 def _never_block(pipe: int) -> None:

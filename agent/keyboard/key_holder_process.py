@@ -2,8 +2,9 @@
 
 `agent.keyboard.key_holder` starts it. On stdin it reads words, one per line: a deadline (`agent.pacing.clock_ns`) and
 the whole set of keys to hold until then, with the window that they are for (`DEADLINE@WINDOW KEY KEY...`); `*KEY` is
-one that a person holds, for systems that do not show it to whoever presses. On stdout it says `ready`, and whether the
-game's window lacks the focus (`refused`, `pressed`). What ends it goes to stderr, one line.
+one that a person holds, for systems that do not show it to whoever presses. On stdout it says `ready`, whether the
+game's window lacks the focus (`refused`, `pressed`), and after words, and again and again while it holds keys, how many
+words it has done in all and how many keys are down (`heard WORDS KEYS`). What ends it goes to stderr, one line.
 """
 
 import os
@@ -22,6 +23,7 @@ from agent.keys import MODIFIERS
 from agent.pacing import clock_ns
 
 FOCUS_CHECK_S = 0.01
+BEAT_S = 0.05  # so often it says that it is alive while it holds keys
 LONGEST_EXPIRY_S = 1.0
 _ERROR_EXIT = 1
 
@@ -35,7 +37,10 @@ class Words(Protocol):
 
 
 class ExpiringKeys:
-    """Holds keys: `hear` gives it words, `look_after` lets go of what has expired or may not be held any more."""
+    """Holds keys: `hear` gives it words, `look_after` lets go of what has expired or may not be held any more.
+
+    After either, `answer` says what came of it.
+    """
 
     def __init__(
         self,
@@ -54,6 +59,9 @@ class ExpiringKeys:
         self._deadline_ns = 0
         self._refused = False
         self._rest = b""
+        self._words = 0
+        self._answer = ""
+        self._answered_ns = 0
 
     @property
     def patience_s(self) -> float | None:
@@ -61,7 +69,7 @@ class ExpiringKeys:
         if not self._held:
             return None
         left_s = max(0.0, (self._deadline_ns - self._clock_ns()) / 1e9)
-        return left_s if self._window_id is None else min(left_s, FOCUS_CHECK_S)
+        return min(left_s, BEAT_S if self._window_id is None else FOCUS_CHECK_S)
 
     def hear(self, received: bytes) -> None:
         """Do what the newest whole word says. Raises `TwoframeError` for one that cannot be meant.
@@ -72,6 +80,7 @@ class ExpiringKeys:
         *words, self._rest = (self._rest + received).split(b"\n")
         if len(self._rest) > 4096:
             raise TwoframeError(f"key holder: found a word of {len(self._rest)} bytes, expected at most 4096")
+        self._words += len(words)
         if words:
             *older, (deadline_ns, window_id, keys, persons) = [self._parsed(word) for word in words]
             self._emitter.person_holds(persons)
@@ -88,6 +97,13 @@ class ExpiringKeys:
         elif self._window_id is not None and not self._emitter.is_focused(self._window_id):
             self._release(self._held)
             self._tell(refused=True)
+
+    def answer(self) -> None:
+        """Say how many words were done and how many keys are held, if there is something new or a beat is due."""
+        answer, now_ns = f"heard {self._words} {len(self._held)}", self._clock_ns()
+        if answer != self._answer or (self._held and now_ns - self._answered_ns >= BEAT_S * 1e9):
+            self._answer, self._answered_ns = answer, now_ns
+            self._say(answer)
 
     def release_all(self) -> None:
         """Let go of everything that this may have pressed, even if a press failed half-way."""
@@ -154,6 +170,7 @@ def run(holder: ExpiringKeys, words: Words) -> None:
             if received:
                 holder.hear(received)
             holder.look_after()
+            holder.answer()
     finally:
         holder.release_all()
 

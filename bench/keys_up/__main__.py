@@ -252,6 +252,7 @@ def measure(policy: Path, log: Path, times: int, *, in_wayland: bool) -> list[Ev
                 ("SIGTERM", signalled(signal.SIGTERM), 0),
                 ("Ctrl-C to the group", to_group(signal.SIGINT), 0),
                 ("SIGKILL of the key holder", lambda process: os.kill(holder_of(process), signal.SIGKILL), 1),
+                ("SIGSTOP of the key holder", lambda process: os.kill(holder_of(process), signal.SIGSTOP), 1),
             ):
                 events.append(bench.ending(name, happen, status))
             events.append(bench.ending("an exception in the loop", signalled(signal.SIGUSR1), 1, faulty=True))

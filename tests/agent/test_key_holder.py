@@ -16,6 +16,7 @@ from x11_person import KeyWindow, Person
 
 from agent.errors import TwoframeError
 from agent.keyboard.key_holder import KeyHolder, KeyHolderDied
+from agent.keyboard.silence import HUNG_S
 from games.window.display import VirtualDisplay
 
 KEYS = ("a", "d", "w", "shift")
@@ -157,6 +158,71 @@ def test_loop_lets_go_and_ends_when_the_holder_gets(name: str, game: KeyWindow, 
     _, complaint = loop.communicate(timeout=PATIENCE_S)
     assert "KeyHolderDied: key holder: found it ended with status" in complaint
     assert not game.is_down("a")
+
+
+def test_loop_lets_go_when_the_holder_hangs_and_ends_if_it_does_for_long(
+    game: KeyWindow, loop: subprocess.Popen[str]
+) -> None:
+    holder = holder_of(loop)
+    os.kill(holder, signal.SIGSTOP)
+    goes_up(game)
+    _, complaint = loop.communicate(timeout=PATIENCE_S)
+    assert "KeyHolderDied: key holder: found that it did not answer for 1 s" in complaint
+    assert "its keys are released" in complaint
+    assert not game.is_down("a")
+    assert has_ended(holder)
+
+
+def test_loop_goes_on_with_a_holder_that_answers_again(game: KeyWindow, loop: subprocess.Popen[str]) -> None:
+    holder = holder_of(loop)
+    for _ in range(3):
+        os.kill(holder, signal.SIGSTOP)
+        goes_up(game)
+        os.kill(holder, signal.SIGCONT)
+        wait_for(lambda: game.is_down("a"), "the press by the holder that is back")
+    assert loop.poll() is None
+    loop.kill()
+    goes_up(game)
+
+
+def test_holder_that_is_back_presses_nothing_of_before(game: KeyWindow) -> None:
+    with KeyHolder(["a"], window_id=game.window_id) as holder:
+        holder.hold({"a"}, 1.0)
+        wait_for(lambda: game.is_down("a"), "the press")
+        os.kill(holder._process.pid, signal.SIGSTOP)
+        holder.hold({"a"}, 1.0)  # and no word after that
+        goes_up(game)
+        pressed = game.got().count(("a", True))
+        os.kill(holder._process.pid, signal.SIGCONT)
+        wait_for(lambda: not holder._silence.is_long, "its answer")
+        assert not game.is_down("a")
+        assert game.got().count(("a", True)) == pressed
+
+
+def test_holder_that_hangs_is_found_though_the_loop_says_nothing(game: KeyWindow) -> None:
+    with KeyHolder(["a"], window_id=game.window_id) as holder:
+        holder.hold({"a"}, 1.0)
+        wait_for(lambda: game.is_down("a"), "the press")
+        wait_for(lambda: holder._silence._heard == 1, "the answer")
+        os.kill(holder._process.pid, signal.SIGSTOP)
+        goes_up(game)
+        wait_for(lambda: holder._process.poll() is not None, "its end")
+        with pytest.raises(KeyHolderDied, match="did not answer"):
+            hold_until_it_dies(holder)
+
+
+def test_loop_and_holder_that_were_suspended_together_go_on(game: KeyWindow, loop: subprocess.Popen[str]) -> None:
+    both = (loop.pid, holder_of(loop))
+    for process in both:
+        os.kill(process, signal.SIGSTOP)
+    time.sleep(1.2 * HUNG_S)
+    for process in both:
+        os.kill(process, signal.SIGCONT)
+    game.forget()
+    wait_for(lambda: game.got().count(("a", True)) > 5, "a key held so long that it repeats")
+    assert loop.poll() is None
+    loop.kill()
+    goes_up(game)
 
 
 def test_keys_are_released_by_the_time_the_death_of_the_holder_is_raised(game: KeyWindow) -> None:

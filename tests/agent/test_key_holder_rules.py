@@ -7,7 +7,8 @@ from x11_person import KeyWindow
 
 from agent.errors import TwoframeError
 from agent.keyboard.emitter import Emitter
-from agent.keyboard.key_holder_process import ExpiringKeys, run
+from agent.keyboard.key_holder_process import BEAT_S, ExpiringKeys, run
+from agent.keyboard.silence import HUNG_S, NAP_S, SILENT_S, Silence
 from agent.keyboard.x11_emitter import X11Emitter
 from games.window.display import VirtualDisplay
 
@@ -205,7 +206,7 @@ def test_region_has_no_focus_to_ask_for() -> None:
     bench.emitter.focus = None
     bench.hear("a")
     assert bench.emitter.log == ["+a"]
-    assert bench.holder.patience_s == pytest.approx(0.2)
+    assert bench.holder.patience_s == pytest.approx(0.05)  # so long it waits before it says that it lives
 
 
 @pytest.mark.parametrize("end", [None, b"nonsense\n"])
@@ -243,6 +244,68 @@ def test_keys_of_a_press_that_failed_half_way_are_released() -> None:
     with pytest.raises(TwoframeError, match="nearly"):
         run(bench.holder, Script())
     assert bench_emitter.down == set()
+
+
+def test_every_word_is_answered_and_beats_follow_while_keys_are_held() -> None:
+    bench = Bench()
+    for keys, beats in (("a d", 3), ("", 0)):
+        bench.hear(keys)
+        bench.holder.answer()
+        for _ in range(int(3 * BEAT_S * 1000 / 10)):
+            bench.wait(10)
+            bench.holder.answer()
+        told = list(bench.said)
+        bench.said.clear()
+        assert told == [f"heard {1 if keys else 2} {len(keys.split())}"] * (1 + beats)
+
+
+def test_answers_come_when_what_was_asked_is_done() -> None:
+    bench = Bench()
+    received = [bench.word("a") + bench.word("a d"), b"", None]
+    done: list[int] = []
+
+    class Script:
+        def read(self, timeout_s: float | None) -> bytes | None:
+            return received.pop(0)
+
+    bench.holder = ExpiringKeys(
+        KEYS, 1, bench.emitter, lambda said: done.append(len(bench.emitter.down)), lambda: bench.now_ns
+    )
+    run(bench.holder, Script())
+    assert done == [2]
+
+
+def naps(silence: Silence, seconds: float) -> None:
+    for _ in range(round(seconds / NAP_S)):
+        silence.napped()
+
+
+def test_holder_that_owes_nothing_may_be_silent() -> None:
+    silence = Silence()
+    naps(silence, 2 * HUNG_S)
+    silence.asked()
+    silence.heard(1, 0)
+    naps(silence, 2 * HUNG_S)
+    assert not silence.is_long
+    silence.asked()
+    naps(silence, SILENT_S - NAP_S)
+    assert not silence.is_long
+
+
+@pytest.mark.parametrize("held", [0, 1])
+def test_silence_of_a_holder_that_owes_an_answer_or_a_beat_is_counted_in_naps(held: int) -> None:
+    silence = Silence()
+    for _ in range(2):
+        silence.asked()
+    silence.heard(1 + held, held)  # all of them and it holds a key, or one is not answered
+    naps(silence, SILENT_S - NAP_S)
+    assert not silence.is_long
+    naps(silence, NAP_S)
+    assert silence.is_long and not silence.is_final
+    silence.heard(2, held)
+    assert not silence.is_long
+    naps(silence, HUNG_S)
+    assert silence.is_final == bool(held)
 
 
 @pytest.fixture(params=["fake", "x11"])
