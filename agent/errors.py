@@ -21,6 +21,10 @@ class UsageError(TwoframeError):
     """A command line that cannot be meant; the command exits with 2."""
 
 
+class KeysRefused(TwoframeError):  # noqa: N818 (it is the event that matters)
+    """The system did not take keys that were sent: none of them, or not all. It may take them again later."""
+
+
 @contextmanager
 def usage() -> Iterator[None]:
     """What is wrong with a value read in here is wrong usage."""

@@ -9,6 +9,7 @@ import ctypes
 import functools
 import itertools
 import queue
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,6 +28,8 @@ _LLKHF_EXTENDED, _LLKHF_LOWER_IL_INJECTED, _LLKHF_INJECTED, _LLKHF_ALTDOWN, _LLK
 _KEYEVENTF_EXTENDEDKEY, _KEYEVENTF_KEYUP, _KEYEVENTF_SCANCODE = 0x01, 0x02, 0x08
 _VK_LMENU, _VK_RMENU, _VK_F10, _VK_PACKET, _VK_NONE = 0xA4, 0xA5, 0x79, 0xE7, 0xFF
 _MAPVK_VK_TO_VSC, _MAPVK_VSC_TO_VK, _MAPVK_VSC_TO_VK_EX = 0, 1, 3
+_TOKEN_INTEGRITY_LEVEL, _MEDIUM = 25, 0x2000
+_GAME_PROCESS = 1 << 22 | 7  # beyond Linux' own numbers
 _HOOK_TIMEOUT_S = 2.0  # LowLevelHooksTimeout: a slower hook is passed over (Windows: 0.3 s; a busy machine needs more)
 
 # kbdus.c: the virtual key of every scan code from 1 on; then of those after the byte E0, then E1.
@@ -73,6 +76,16 @@ class _KBDLLHOOKSTRUCT(ctypes.Structure):
     )
 
 
+class _KEYBDINPUT(ctypes.Structure):
+    _fields_ = (  # in Windows' sizes: there a DWORD has 32 bits
+        ("wVk", ctypes.c_uint16),
+        ("wScan", ctypes.c_uint16),
+        ("dwFlags", ctypes.c_uint32),
+        ("time", ctypes.c_uint32),
+        ("dwExtraInfo", ctypes.c_void_p),
+    )
+
+
 @dataclass(order=True)
 class _Mail:
     """For a thread's message queue. A hook is called by a sent message, and those come before the posted ones."""
@@ -103,8 +116,10 @@ class FakeWindows:
         self.foreground: int | None = None
         self.num_lock = True  # pressing Num Lock does not change it, so that tests are free in their order
         self.refuses_hooks = False
-        self.refuses_input = False  # as for a window of an administrator's
-        self.sent: list[tuple[int, int, int]] = []  # virtual key, scan code and flags of each SendInput
+        self.refuses_input = False  # as while the screen is locked
+        self.level = self.level_of_game = _MEDIUM  # integrity levels; None: of which nothing can be read
+        self.sends = 0
+        self.sent: list[tuple[int, int, int]] = []  # virtual key, scan code and flags of each key of a SendInput
         self.posted: list[int] = []  # messages from pynput's hook to its loop, and the one that stops it
         self.game_got: list[tuple[int, bool]] = []  # virtual key and down, in the window that has the focus
         self._down: set[int] = set()  # not counted: an "up" from anyone is up
@@ -145,13 +160,22 @@ class FakeWindows:
         """Within this, `ctypes.windll` is this Windows, and pynput believes to be on it."""
         functions = ("MapVirtualKeyW", "MapVirtualKeyExW", "SendInput", "GetMessageW", "PeekMessageW", "ToUnicodeEx")
         functions += ("PostThreadMessageW", "SetWindowsHookExW", "UnhookWindowsHookEx", "CallNextHookEx")
-        functions += ("GetAsyncKeyState", "GetKeyboardLayout", "GetForegroundWindow")
+        functions += ("GetAsyncKeyState", "GetKeyboardLayout", "GetForegroundWindow", "GetWindowThreadProcessId")
         user32 = SimpleNamespace(**{name: _Function(getattr(self, "_" + name)) for name in functions})
         for name in ("VkKeyScanW", "GetKeyboardState"):  # pynput names them, for what nobody asks of it here
             setattr(user32, name, _Function(functools.partial(_not_here, name)))
-        kernel32 = SimpleNamespace(GetCurrentThreadId=_Function(threading.get_ident))
+        kernel32 = SimpleNamespace(
+            GetCurrentThreadId=_Function(threading.get_ident),
+            OpenProcess=_Function(lambda access, inherited, process: process),
+            CloseHandle=_Function(lambda handle: 1),
+        )
+        advapi32 = SimpleNamespace(
+            OpenProcessToken=_Function(self._OpenProcessToken), GetTokenInformation=_Function(self._GetTokenInformation)
+        )
         with pytest.MonkeyPatch.context() as patch, pynput_for("win32"):
-            patch.setattr(ctypes, "windll", SimpleNamespace(user32=user32, kernel32=kernel32), raising=False)
+            patch.setattr(
+                ctypes, "windll", SimpleNamespace(user32=user32, kernel32=kernel32, advapi32=advapi32), raising=False
+            )
             patch.setattr(ctypes, "WINFUNCTYPE", ctypes.CFUNCTYPE, raising=False)
             yield
 
@@ -233,13 +257,17 @@ class FakeWindows:
     def _SendInput(self, count: int, inputs: Any, size: int) -> int:  # noqa: N802
         if self.refuses_input:
             return 0
-        key = inputs._obj.value.ki
-        self.sent.append((key.wVk, key.wScan, key.dwFlags))
-        code = key.wScan | (0xE000 if key.dwFlags & _KEYEVENTF_EXTENDEDKEY else 0)
-        # With a scan code, the virtual key is not looked at.
-        vk = self._vk_at(code) if key.dwFlags & _KEYEVENTF_SCANCODE else key.wVk
-        down = not key.dwFlags & _KEYEVENTF_KEYUP
-        self._key_event(vk, key.wScan, _LLKHF_INJECTED | _extended(code), down=down)
+        self.sends += 1
+        assert ctypes.sizeof(inputs) == count * size == count * 40  # of INPUT in 64 bits
+        for sent in inputs:
+            key = _KEYBDINPUT.from_buffer_copy(sent, 8)
+            self.sent.append((key.wVk, key.wScan, key.dwFlags))
+            code = key.wScan | (0xE000 if key.dwFlags & _KEYEVENTF_EXTENDEDKEY else 0)
+            # With a scan code, the virtual key is not looked at, and the layout marks what is extended.
+            by_scan_code = key.dwFlags & _KEYEVENTF_SCANCODE
+            vk = self._vk_at(code) if by_scan_code else key.wVk
+            extended = _extended(code) if by_scan_code else key.dwFlags & _KEYEVENTF_EXTENDEDKEY
+            self._key_event(vk, key.wScan, _LLKHF_INJECTED | extended, down=not key.dwFlags & _KEYEVENTF_KEYUP)
         return count
 
     def _MapVirtualKeyW(self, code: int, kind: int) -> int:  # noqa: N802
@@ -256,6 +284,24 @@ class FakeWindows:
 
     def _GetForegroundWindow(self) -> int:  # noqa: N802
         return self.foreground or 0
+
+    def _GetWindowThreadProcessId(self, window: Any, process: Any) -> int:  # noqa: N802
+        process._obj.value = _GAME_PROCESS
+        return 1
+
+    def _OpenProcessToken(self, process: Any, access: int, token: Any) -> int:  # noqa: N802
+        token._obj.value = process.value
+        return int(self._level_of(process.value) is not None)
+
+    def _GetTokenInformation(self, token: Any, kind: int, label: Any, size: int, needed: Any) -> int:  # noqa: N802
+        assert kind == _TOKEN_INTEGRITY_LEVEL
+        sid = ctypes.addressof(label) + 16
+        sid_bytes = struct.pack("<BB6sI", 1, 1, b"\0\0\0\0\0\x10", self._level_of(token.value))  # S-1-16-LEVEL
+        ctypes.memmove(label, struct.pack("<QQ", sid, 0x60) + sid_bytes, 28)
+        return 1
+
+    def _level_of(self, process: int) -> int | None:
+        return self.level_of_game if process == _GAME_PROCESS else self.level
 
     def _GetKeyboardLayout(self, thread: int) -> int:  # noqa: N802
         return 0x04090409

@@ -50,6 +50,7 @@ class System(Protocol):
     says_when_failed: str
     lamp_only: frozenset[str]  # keys of which it tells only that their light changed, not how long they are held
     lacks: frozenset[str]  # keys that it does not have, or takes for others
+    twins: frozenset[str]  # keys whose state it does not tell from that of another
 
     def press(self, name: str) -> None:
         """The person does."""
@@ -79,6 +80,7 @@ class X11System:
     says_when_failed = "ZeroDivisionError: on a"
     lamp_only: frozenset[str] = frozenset()
     lacks: frozenset[str] = frozenset()
+    twins: frozenset[str] = frozenset()
 
     def __init__(self, display: VirtualDisplay, patch: pytest.MonkeyPatch) -> None:
         self._display = display
@@ -150,6 +152,7 @@ class WindowsSystem(FakeWindows):
     says_when_lost = says_when_failed = "the listener ended by itself"
     lamp_only: frozenset[str] = frozenset()
     lacks: frozenset[str] = frozenset()
+    twins = frozenset({"numpad_enter"})
     game, other = _GAME, _OTHER
 
     def __init__(self) -> None:
@@ -174,6 +177,7 @@ class WindowsSystem(FakeWindows):
 class MacSystem(FakeMac):
     says_when_lost = says_when_failed = "the listener ended by itself"
     lamp_only = frozenset({"caps_lock"})
+    twins: frozenset[str] = frozenset()
     lacks = frozenset({"f13", "f14", "f15", *(name for name, key in KEYS.items() if key.mac_vk is None)})
     game, other = _GAME, _OTHER
 

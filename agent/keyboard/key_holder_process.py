@@ -14,10 +14,11 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from types import FrameType
 from typing import Protocol
 
-from agent.errors import TwoframeError
+from agent.errors import KeysRefused, TwoframeError
 from agent.keyboard.emitter import Emitter, open_emitter
 from agent.keys import MODIFIERS
 from agent.pacing import clock_ns
@@ -68,7 +69,9 @@ class ExpiringKeys:
         """How long `look_after` can wait when no word comes; None where nothing is held."""
         if not self._held:
             return None
-        left_s = max(0.0, (self._deadline_ns - self._clock_ns()) / 1e9)
+        left_s = (self._deadline_ns - self._clock_ns()) / 1e9
+        if left_s <= 0:  # the system has refused the release: it is asked again
+            return FOCUS_CHECK_S
         return min(left_s, BEAT_S if self._window_id is None else FOCUS_CHECK_S)
 
     def hear(self, received: bytes) -> None:
@@ -106,8 +109,12 @@ class ExpiringKeys:
             self._say(answer)
 
     def release_all(self) -> None:
-        """Let go of everything that this may have pressed, even if a press failed half-way."""
-        self._release(self._held)
+        """Let go of everything that this may have pressed, even if a press failed half-way.
+
+        Raises `TwoframeError` if the system does not take it.
+        """
+        if self._held:
+            self._emitter.release(_in_order(self._held)[::-1])
 
     def _parsed(self, word: bytes) -> tuple[int, int | None, frozenset[str], frozenset[str]]:
         """The deadline, the window, the keys to hold, and those that a person holds."""
@@ -139,8 +146,8 @@ class ExpiringKeys:
         if not wanted:
             return
         before = self._held
-        self._held = keys  # before the press: whatever fails in it, these get released
-        if self._emitter.press(sorted(wanted, key=_modifiers_first), self._window_id):
+        self._held |= keys  # before the press: whatever fails in it, these get released
+        if self._emitter.press(_in_order(wanted), self._window_id):
             self._tell(refused=False)
         else:
             self._held = before
@@ -149,8 +156,9 @@ class ExpiringKeys:
 
     def _release(self, keys: frozenset[str]) -> None:
         if keys:
-            self._emitter.release(sorted(keys, key=_modifiers_first)[::-1])
-            self._held -= keys
+            with suppress(KeysRefused):  # the screen is locked: they stay held here, and are tried again
+                self._emitter.release(_in_order(keys)[::-1])
+                self._held -= keys
 
     def _tell(self, *, refused: bool) -> None:
         if refused != self._refused:
@@ -158,9 +166,9 @@ class ExpiringKeys:
             self._say("refused" if refused else "pressed")
 
 
-def _modifiers_first(key: str) -> tuple[bool, str]:
-    """As people press chords: a game may ask at the press of w whether Shift is down."""
-    return key not in MODIFIERS, key
+def _in_order(keys: Collection[str]) -> list[str]:
+    """As people press chords, modifiers first: a game may ask at the press of w whether Shift is down."""
+    return sorted(keys, key=lambda key: (key not in MODIFIERS, key))
 
 
 def run(holder: ExpiringKeys, words: Words) -> None:

@@ -7,8 +7,15 @@ import ctypes
 from collections.abc import Collection
 from typing import Any
 
+from agent.errors import KeysRefused
 from agent.keyboard.through_pynput import BlindEmitter, PynputKeyboard
+from agent.keyboard.windows_rights import require_rights_over
 from agent.keys import KEYS
+
+_KEYBOARD, _EXTENDED_KEY, _KEY_UP, _SCAN_CODE = 1, 0x01, 0x02, 0x08  # INPUT_KEYBOARD, KEYEVENTF_*
+_NUM_LOCK_SCAN, _NUM_LOCK_VK = 0x45, 0x90
+# Asked by scan code, the number pad is arrows, whatever Num Lock says, and Pause is Num Lock.
+_SAME_EVERYWHERE = frozenset({"pause", "num_lock", "numpad_period", *(f"numpad_{n}" for n in range(10))})
 
 
 class WindowsKeyboard(PynputKeyboard):
@@ -27,7 +34,10 @@ class WindowsKeyboard(PynputKeyboard):
         return Listener(win32_event_filter=self._hear)
 
     def _hear(self, message: int, data: Any) -> bool:
-        name = self._name_of.get((data.scanCode, bool(data.flags & self._EXTENDED)))
+        extended = bool(data.flags & self._EXTENDED)
+        if data.scanCode == _NUM_LOCK_SCAN:  # Pause's too: the virtual key tells, also where a program sent one of them
+            extended = data.vkCode == _NUM_LOCK_VK
+        name = self._name_of.get((data.scanCode, extended))
         if name is None or data.vkCode == self._PACKET:
             return False  # not ours: pynput is not to look at it either
         self._tell(name, down=message in self._PRESSES, injected=bool(data.flags & self._INJECTED))
@@ -45,21 +55,18 @@ class WindowsKeyboard(PynputKeyboard):
 
 
 class WindowsEmitter(BlindEmitter):
-    """SendInput with scan codes: games that use DirectInput take no others."""
-
-    _EXTENDED, _SCAN_CODE = 0x0001, 0x0008  # KEYEVENTF_*
+    """SendInput with scan codes: games that use DirectInput take no others. All keys of a call go down in one."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
-        from pynput.keyboard import Controller, KeyCode
-
-        code_of = {}
-        for name in names:
-            key = KEYS[name]
-            flags = self._SCAN_CODE | (self._EXTENDED if key.extended else 0)
-            code_of[name] = KeyCode.from_vk(key.windows_vk, _flags=flags, _scan=key.scan)
         super().__init__()
-        self._code_of = code_of
-        self._controller = Controller()
+        self._input_of = {name: _key_input(name) for name in names}
+        self._reached: int | None = None
+
+    def press(self, keys: Collection[str], window_id: int | None = None) -> bool:
+        if window_id is not None and window_id != self._reached:
+            require_rights_over(window_id)
+            self._reached = window_id
+        return super().press(keys, window_id)
 
     def focused_window(self) -> int | None:
         ask = _user32().GetForegroundWindow
@@ -68,20 +75,59 @@ class WindowsEmitter(BlindEmitter):
         return focused
 
     def _send(self, keys: Collection[str], *, down: bool) -> None:
-        send = self._controller.press if down else self._controller.release
-        for name in keys:
-            send(self._code_of[name])
+        if not keys:
+            return
+        inputs = (_Input * len(keys))(*(self._input_of[name] for name in keys))
+        for each in inputs:
+            each.key.flags |= 0 if down else _KEY_UP
+        taken = _user32().SendInput(len(inputs), inputs, ctypes.sizeof(_Input))
+        if taken != len(inputs):
+            raise KeysRefused(
+                f"keyboard: found that Windows took {taken} of {len(inputs)} keys, expected all; unlock the screen, "
+                "and if the game runs as administrator, run this so too"
+            )
 
     def _is_down(self, name: str) -> bool:
         return _is_down(name)
 
 
+class _KeyboardInput(ctypes.Structure):
+    """KEYBDINPUT."""
+
+    _fields_ = (
+        ("vk", ctypes.c_uint16),
+        ("scan", ctypes.c_uint16),
+        ("flags", ctypes.c_uint32),
+        ("time", ctypes.c_uint32),
+        ("extra", ctypes.c_size_t),
+    )
+
+
+class _Input(ctypes.Structure):
+    """INPUT, of which a mouse would need 8 bytes more than a key."""
+
+    _fields_ = (("type", ctypes.c_uint32), ("key", _KeyboardInput), ("of_a_mouse", ctypes.c_byte * 8))
+
+
+def _key_input(name: str) -> _Input:
+    key = KEYS[name]
+    if name == "pause":  # two scan codes on the wire, and SendInput takes one
+        return _Input(_KEYBOARD, _KeyboardInput(key.windows_vk, key.scan, 0, 0, 0))
+    is_extended = key.extended and name != "num_lock"  # which is so for the hook alone
+    return _Input(_KEYBOARD, _KeyboardInput(0, key.scan, _SCAN_CODE | (_EXTENDED_KEY if is_extended else 0), 0, 0))
+
+
 def _is_down(name: str) -> bool:
+    """Whether a key is down, as far as its virtual key tells: of two that share one, the one that is meant mostly."""
     user32 = _user32()
     key = KEYS[name]
-    # MAPVK_VSC_TO_VK_EX: the virtual key at this place on the layout in use.
-    vk = user32.MapVirtualKeyW(key.scan | (0xE000 if key.extended else 0), 3) or key.windows_vk
-    return bool(user32.GetAsyncKeyState(vk) & 0x8000)
+    if name == "numpad_enter":  # this is asked as Enter
+        return False
+    vk = 0
+    if name not in _SAME_EVERYWHERE:
+        # MAPVK_VSC_TO_VK_EX: the virtual key at this place on the layout in use.
+        vk = user32.MapVirtualKeyW(key.scan | (0xE000 if key.extended else 0), 3)
+    return bool(user32.GetAsyncKeyState(vk or key.windows_vk) & 0x8000)
 
 
 def _user32() -> Any:

@@ -37,10 +37,19 @@ class Place:
     def open(self, say: Callable[[str], None]) -> FollowedWindow | FixedRegion:
         """`say` is told what a person must do or know.
 
-        Raises `TwoframeError` if the window is not found, or where no game can be watched in this way.
+        Raises `TwoframeError` if the window is not found, or where no game can be watched in this way, or no keys can
+        pass between its program and us.
         """
         if sys.platform == "linux":
             _check_display(self.region)
+        target = self._open(say)
+        if sys.platform == "win32" and target.window_id is not None:
+            from agent.keyboard.windows_rights import require_rights_over
+
+            require_rights_over(target.window_id)
+        return target
+
+    def _open(self, say: Callable[[str], None]) -> FollowedWindow | FixedRegion:
         if self.pick:
             return open_picked_window(self.window, say)
         if self.window is not None:

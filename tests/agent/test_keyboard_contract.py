@@ -15,7 +15,6 @@ from agent.keyboard.listener import KeyEvent, KeyListener
 from agent.keys import KEYS
 
 PERSON, AGENT = False, True
-NUMBER_PAD = (*(f"numpad_{n}" for n in range(10)), "numpad_period")  # what Num Lock turns into digits
 
 
 def failing(system: str, reason: str) -> Any:
@@ -140,26 +139,10 @@ def test_key_held_at_the_start_is_known_and_its_release_is_heard(system: System)
 
 
 def test_every_key_held_at_the_start_is_known(system: System) -> None:
-    others = {"pause", *NUMBER_PAD, *system.lamp_only, *system.lacks}  # the next test's, and what cannot be held
-    for name in (name for name in KEYS if name not in others):
+    for name in (name for name in KEYS if name not in system.lamp_only | system.lacks | system.twins):
         assert held_at_start(system, name) == {name}
 
 
-@pytest.mark.parametrize(
-    "system",
-    ["x11", failing("windows", "issue 27 j: asks the virtual key of Num Lock's other state, or of Num Lock"), "macos"],
-    indirect=True,
-)
-@pytest.mark.parametrize("name", ["pause", *NUMBER_PAD])
-def test_key_of_the_number_pad_or_pause_held_at_the_start_is_known(system: System, name: str) -> None:
-    assert held_at_start(system, name) == {name}
-
-
-@pytest.mark.parametrize(
-    "system",
-    ["x11", failing("windows", "issue 27 j: the two have one virtual key, or the wrong one is asked"), "macos"],
-    indirect=True,
-)
 @pytest.mark.parametrize(("held", "watched"), [("enter", "numpad_enter"), ("left", "numpad_4"), ("num_lock", "pause")])
 def test_key_held_at_the_start_is_not_taken_for_its_like(system: System, held: str, watched: str) -> None:
     assert held_at_start(system, held, watched) == set()
@@ -254,8 +237,8 @@ def test_unknown_key_is_refused_before_anything_is_opened(system: System) -> Non
 
 
 def test_every_key_is_pressed_as_a_person_would(system: System) -> None:
-    names = [name for name in KEYS if name not in {"num_lock", "pause", *system.lamp_only, *system.lacks}]  # the next's
-    names += {"caps_lock"} - system.lamp_only  # once more: a light that goes on goes off again
+    names = [name for name in KEYS if name not in system.lamp_only | system.lacks]
+    names += [name for name in ("caps_lock", "num_lock") if name in names]  # once more: what goes on goes off again
     heard = Heard()
     with closing(open_emitter(names)) as emitter, KeyListener(names, heard):
         for name in names:
@@ -265,22 +248,6 @@ def test_every_key_is_pressed_as_a_person_would(system: System) -> None:
             assert not system.is_down(name), name
         changes = heard.wait_for(2 * len(names))
     assert changes == [(name, down, AGENT) for name in names for down in (True, False)]
-
-
-@pytest.mark.parametrize(
-    "system",
-    ["x11", failing("windows", "by scan code, 0x45 is Num Lock and 0xE045 no key: Pause is 0xE11D there"), "macos"],
-    indirect=True,
-)
-@pytest.mark.parametrize("name", ["num_lock", "pause"])
-def test_num_lock_and_pause_are_pressed_as_a_person_would(system: System, name: str) -> None:
-    with closing(open_emitter([name])) as emitter:
-        for _ in range(2):  # twice: a light that goes on goes off again
-            emitter.press([name])
-            down = system.is_down(name)
-            emitter.release([name])
-            assert down
-            assert not system.is_down(name)
 
 
 def test_emitter_presses_all_keys_or_none(system: System, agent: Emitter) -> None:
@@ -367,7 +334,7 @@ def test_closing_the_emitter_twice_releases_nothing(system: System, agent: Emitt
     "system",
     [
         "x11",
-        failing("windows", "issue 27 l: pynput does not look at what SendInput answers"),
+        "windows",
         failing("macos", "CGEventPost answers nothing, and trust is asked for at the start only"),
     ],
     indirect=True,
