@@ -204,6 +204,7 @@ def start_windows(wine: VirtualDisplay) -> Iterator[Start]:
     for process in processes:
         if process.poll() is None:
             process.kill()
+    for process in processes:  # Wine's own processes keep the pipes open as long as any of these runs
         process.communicate()
 
 

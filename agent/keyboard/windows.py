@@ -35,7 +35,7 @@ class WindowsKeyboard(PynputKeyboard):
 
     def _hear(self, message: int, data: Any) -> bool:
         extended = bool(data.flags & self._EXTENDED)
-        if data.scanCode == _NUM_LOCK_SCAN:  # Pause's too: the virtual key tells, also where a program sent one of them
+        if data.scanCode == _NUM_LOCK_SCAN:  # Pause's too: the virtual key tells, whoever sent it
             extended = data.vkCode == _NUM_LOCK_VK
         name = self._name_of.get((data.scanCode, extended))
         if name is None or data.vkCode == self._PACKET:
@@ -111,10 +111,10 @@ class _Input(ctypes.Structure):
 
 def _key_input(name: str) -> _Input:
     key = KEYS[name]
-    if name == "pause":  # two scan codes on the wire, and SendInput takes one
-        return _Input(_KEYBOARD, _KeyboardInput(key.windows_vk, key.scan, 0, 0, 0))
-    is_extended = key.extended and name != "num_lock"  # which is so for the hook alone
-    return _Input(_KEYBOARD, _KeyboardInput(0, key.scan, _SCAN_CODE | (_EXTENDED_KEY if is_extended else 0), 0, 0))
+    flags = _EXTENDED_KEY if key.extended else 0
+    if key.scan == _NUM_LOCK_SCAN:  # Pause's too: by that alone Windows does not know which is meant (keybd_event)
+        return _Input(_KEYBOARD, _KeyboardInput(key.windows_vk, key.scan, flags, 0, 0))
+    return _Input(_KEYBOARD, _KeyboardInput(0, key.scan, _SCAN_CODE | flags, 0, 0))
 
 
 def _is_down(name: str) -> bool:

@@ -32,7 +32,7 @@ def windows() -> Iterator[WindowsSystem]:
         yield windows
 
 
-@pytest.mark.parametrize("name", [name for name in KEYS if name != "pause"])
+@pytest.mark.parametrize("name", [name for name in KEYS if name not in ("pause", "num_lock")])
 def test_key_is_sent_as_a_scan_code_and_extended_where_it_has_e0(windows: WindowsSystem, name: str) -> None:
     emitter = open_emitter([name])
     emitter.press([name])
@@ -42,11 +42,14 @@ def test_key_is_sent_as_a_scan_code_and_extended_where_it_has_e0(windows: Window
     assert windows.sent == [(0, scan, flags), (0, scan, flags | KEY_UP)]
 
 
-def test_pause_which_has_no_scan_code_that_can_be_sent_goes_out_as_a_virtual_key(windows: WindowsSystem) -> None:
-    emitter = open_emitter(["pause"])
-    emitter.press(["pause"])
-    emitter.release(["pause"])
-    assert windows.sent == [(0x13, 0x45, 0), (0x13, 0x45, KEY_UP)]
+@pytest.mark.parametrize(("name", "vk", "flags"), [("pause", 0x13, 0), ("num_lock", 0x90, EXTENDED)])
+def test_pause_and_num_lock_that_share_a_scan_code_are_sent_as_virtual_keys(
+    windows: WindowsSystem, name: str, vk: int, flags: int
+) -> None:
+    emitter = open_emitter([name])
+    emitter.press([name])
+    emitter.release([name])
+    assert windows.sent == [(vk, 0x45, flags), (vk, 0x45, flags | KEY_UP)]  # as keybd_event's page does it
 
 
 def test_num_lock_and_pause_that_a_program_sends_are_told_apart(windows: WindowsSystem) -> None:

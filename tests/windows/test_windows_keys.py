@@ -1,0 +1,140 @@
+"""Keys on Windows, from the X server through Wine to a program of Windows, and from that program to a game."""
+
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, Start, wait_for
+from x11_person import Person
+
+from agent.keys import KEYS
+from games.window.display import VirtualDisplay
+
+# What a keyboard of X cannot say to Wine 8, which takes some for others.
+BEYOND_WINE = frozenset(
+    (
+        *(f"f{n}" for n in range(13, 25)),
+        *("scroll_lock", "numpad_equals", "numpad_comma", "ro", "yen", "hangul", "hanja"),
+        *(name for name in KEYS if name.startswith(("volume", "media"))),
+    )
+)
+
+
+class Typist(Person):
+    """A person who leaves the lights of the keyboard as they were."""
+
+    def __init__(self, display_name: str) -> None:
+        super().__init__(display_name)
+        self._lit: set[str] = set()
+
+    def press(self, name: str) -> None:
+        super().press(name)
+        self._lit ^= {name} & {"caps_lock", "num_lock"}
+
+    def tap(self, name: str) -> None:
+        self.press(name)
+        self.release(name)
+
+    def close(self) -> None:
+        for name in list(self._lit):
+            self.tap(name)
+        super().close()
+
+
+@pytest.fixture
+def person(wine: VirtualDisplay) -> Iterator[Typist]:
+    with Typist(wine.name) as person:
+        yield person
+
+
+class Program:
+    """The keyboard's program, as it is told and heard."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdin is not None and process.stdout is not None
+        self._ear, self._mouth = process.stdin, process.stdout.fileno()
+        os.set_blocking(self._mouth, False)
+        self._said = ""
+        self.held = self.after("held").pop().split()[1:]
+
+    def after(self, last: str) -> list[str]:
+        """What it says from here to the line that begins with `last`."""
+        lines: list[str] = []
+
+        def is_there() -> bool:
+            with suppress(BlockingIOError):
+                self._said += os.read(self._mouth, 1 << 16).decode()
+            while "\n" in self._said and not (lines and lines[-1].startswith(last)):
+                line, _, self._said = self._said.partition("\n")
+                lines.append(line.rstrip("\r"))
+            return bool(lines) and lines[-1].startswith(last)
+
+        wait_for(is_there, f"{last!r} of the keyboard's program")
+        return lines
+
+    def tell(self, what: str, *keys: str) -> list[str]:
+        """What it heard until it was done."""
+        self._ear.write(f"{what} {' '.join(keys)}\n")
+        self._ear.flush()
+        return self.after("done")[:-1]
+
+
+@pytest.fixture
+def open_program(start_windows: Start, windows_counter: Path) -> Callable[[], Program]:
+    """The program begins beside a game in front, which Wine must have to hear keys at all."""
+    return lambda: Program(start_windows("-u", ROOT / "tests/windows/keyboard_program.py"))
+
+
+def got(log: Path) -> list[tuple[str, bool]]:
+    """What the game was told, in its own words."""
+    lines = [json.loads(line) for line in log.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    return [(line["key"], line["down"]) for line in lines if "key" in line]
+
+
+def test_keys_are_heard_and_pressed_with_who_did_and_what_a_person_holds_is_theirs(
+    person: Typist, open_program: Callable[[], Program], windows_counter: Path
+) -> None:
+    held = ("a", "numpad_4", "pause")
+    person.tap("num_lock")  # with it off, Windows takes numpad_4 for left
+    for name in held:
+        person.press(name)
+    before = 2 + len(held)
+    wait_for(lambda: len(got(windows_counter)) == before, "the keys in the game")
+    program = open_program()
+    assert program.held == sorted(held)
+    for name in held:
+        person.release(name)
+        assert program.after(f"{name} up")[-1] == f"{name} up person"  # the last of them may have repeated
+    for name in ("w", "left", "right_shift", "numpad_enter"):
+        person.tap(name)
+        assert program.after(f"{name} up") == [f"{name} down person", f"{name} up person"]
+        assert program.tell("press", name) == [f"{name} down agent"]
+        assert program.tell("release", name) == [f"{name} up agent"]
+    before += len(held) + 4 * 4
+    wait_for(lambda: len(got(windows_counter)) == before, "all of it in the game")
+
+    program.tell("press", "w", "d")
+    person.press("w")
+    program.after("w down person")
+    assert program.tell("release", "w", "d") == ["d up agent"]
+    wait_for(lambda: ("d", False) in got(windows_counter)[before:], "the release of d")
+    assert ("w", False) not in got(windows_counter)[before:]
+    person.release("w")
+    program.after("w up person")
+    wait_for(lambda: ("w", False) in got(windows_counter)[before:], "the release of w")
+
+
+@pytest.mark.wine
+def test_every_key_is_heard_and_pressed_under_its_name(person: Typist, open_program: Callable[[], Program]) -> None:
+    program = open_program()
+    for name in KEYS:
+        if name not in BEYOND_WINE:
+            person.tap(name)
+            assert program.after(f"{name} up") == [f"{name} down person", f"{name} up person"]
+    for name in (*KEYS, "caps_lock", "num_lock", "scroll_lock"):  # once more: what goes on goes off again
+        assert program.tell("press", name) == [f"{name} down agent"]
+        assert program.tell("release", name) == [f"{name} up agent"]
