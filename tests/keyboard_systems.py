@@ -203,7 +203,11 @@ class MacSystem(FakeMac):
 @contextmanager
 def windows_system() -> Iterator[WindowsSystem]:
     system = WindowsSystem()
-    with system.installed(), _on("win32"):
+    with system.installed(), _on("win32"), pytest.MonkeyPatch.context() as patch:
+        # The real one listens in another process, where this Windows is not.
+        from agent.keyboard.windows import WindowsKeyboard
+
+        patch.setattr("agent.keyboard.listener_process.ListenerProcess", lambda _, *rest: WindowsKeyboard(*rest))
         yield system
 
 

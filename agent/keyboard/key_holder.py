@@ -17,7 +17,7 @@ from agent.child_process import by_line, end_of, last_words, own_group, start_ch
 from agent.errors import TwoframeError
 from agent.keyboard.emitter import open_emitter
 from agent.keyboard.key_holder_process import LONGEST_EXPIRY_S
-from agent.keyboard.silence import HUNG_S, NAP_S, Silence
+from agent.keyboard.silence import HUNG_S, NAP_S, CoreTime, Silence
 from agent.keys import key as key_named
 from agent.pacing import clock_ns
 
@@ -201,8 +201,10 @@ class KeyHolder:
 
     def _see_that_it_answers(self) -> None:
         """Let go of its keys while it does not, and end it if it does not for long."""
+        core_time = CoreTime(self._process.pid)
         while not self._ended.wait(NAP_S):
-            self._silence.napped()
+            if not core_time.is_kept_waiting():
+                self._silence.napped()
             if self._silence.is_long:
                 with suppress(TwoframeError):  # tried again after the next nap, and told by who sees the end
                     self._let_go()

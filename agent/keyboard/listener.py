@@ -120,9 +120,9 @@ def _backend(
 
         return X11Keyboard(keys, changed, failed)
     if sys.platform == "win32":
-        from agent.keyboard.windows import WindowsKeyboard
+        from agent.keyboard.listener_process import ListenerProcess
 
-        return WindowsKeyboard(keys, changed, failed)
+        return ListenerProcess("agent.keyboard.windows:WindowsKeyboard", keys, changed, failed)
     if sys.platform == "darwin":
         from agent.keyboard.macos import MacKeyboard
 

@@ -1,11 +1,14 @@
 """Whether the key holder still answers, counted in naps of whoever watches it.
 
 A nap counts as one however long it took. While the machine is suspended, or so busy that it keeps all programs waiting,
-the watcher does not nap either, and nobody is blamed.
+the watcher does not nap either, and nobody is blamed; nor is a holder that only waits for a core (`CoreTime`).
 """
 
+import sys
+from pathlib import Path
+
 NAP_S = 0.025
-SILENT_S = 0.15  # from then on its keys are let go of without it: with its last sign of life, well within 0.3 s
+SILENT_S = 0.2  # from then on its keys are let go of without it, so that they are up within 0.3 s
 HUNG_S = 1.0  # from then on it is not waited for any more
 
 
@@ -49,3 +52,23 @@ class Silence:
     @property
     def _silent_s(self) -> float:
         return (self._naps - self._naps_before) * NAP_S
+
+
+class CoreTime:
+    """How a process fares with the cores: of its first thread, which is all that a key holder has on Linux."""
+
+    def __init__(self, process: int) -> None:
+        self._stat = Path(f"/proc/{process}/stat")
+        self._ticks = -1
+
+    def is_kept_waiting(self) -> bool:
+        """Whether it could run and did not since it was asked last. Only Linux tells; elsewhere False."""
+        if sys.platform != "linux":
+            return False
+        try:
+            fields = self._stat.read_text().rpartition(")")[2].split()
+        except OSError:  # it has ended
+            return False
+        state, before = fields[0], self._ticks
+        self._ticks = int(fields[11]) + int(fields[12])  # user and system, in hundredths of a second
+        return state == "R" and self._ticks == before

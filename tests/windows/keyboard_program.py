@@ -1,7 +1,7 @@
 """A program for tests under Windows: it hears all keys, and presses and releases those that it is told on stdin.
 
 It prints `held KEY...` (at its start), then `KEY down|up person|agent` for each change that it hears. On stdin it takes
-`press KEY...` and `release KEY...`, as `play` does: what a person holds is left to them; after each it prints `done`.
+`press KEY...` and `release KEY...`, as `play` does: what a person holds is left to them.
 """
 
 import sys
@@ -31,7 +31,6 @@ def main() -> int:
             else:
                 emitter.person_holds(listener.held_by_person)
                 emitter.release(keys)
-            say("done")
     return 0
 
 
