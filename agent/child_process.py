@@ -10,6 +10,8 @@ _ROOT = Path(__file__).resolve().parent.parent
 
 # -P and the path first: an agent.py where the user stands must not be taken for ours.
 _BOOTSTRAP = """import importlib, sys
+for said in filter(None, (sys.stdout, sys.stderr)):
+    said.reconfigure(encoding="utf-8")  # whatever the locale: so it is read
 sys.path.insert(0, sys.argv.pop(1))
 sys.exit(importlib.import_module(sys.argv.pop(1)).main(*sys.argv[1:]))"""
 

@@ -1,13 +1,15 @@
 """The one exception family, and the boundary where it becomes one line and an exit status."""
 
 import errno
+import importlib
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from agent.command_line.terminal import Unhurried, write_what_can_be_written
+from agent.command_line.terminal import Unhurried, is_gone, write_every_letter
 
 
 class TwoframeError(Exception):
@@ -49,20 +51,24 @@ def run_command(command: Callable[[], int]) -> int:
     are told in one line too, and so is what must be a defect of ours; with TWOFRAME_TRACEBACK set they are raised for
     a developer.
     """
-    write_what_can_be_written()
+    write_every_letter()
     try:
-        return command()
+        try:
+            return command()
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()  # here, not at the interpreter's exit: nobody would catch that the reader has gone
     except KeyboardInterrupt:
         _complain("interrupted")
         return 130
-    except BrokenPipeError:
-        # The reader of our output left (`| head`): not worth a word, and stdout must not fail again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except TwoframeError as error:
         _complain(f"error: {_one_line(error)}")
         return 2 if isinstance(error, UsageError) else 1
     except Exception as error:
+        if is_gone(error):
+            # The reader of our output left (`| head`): not worth a word, and stdout must not fail again at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
         if os.environ.get("TWOFRAME_TRACEBACK"):
             raise
         if lacking := shortage(error):
@@ -76,9 +82,14 @@ def run_command(command: Callable[[], int]) -> int:
         return 1
 
 
+def start(module: str) -> int:
+    """Run the command whose `main` is in `module`, which may already fail to load its libraries."""
+    return run_command(lambda: int(importlib.import_module(module).main()))
+
+
 @dataclass(frozen=True, slots=True)
 class Shortage:
-    """What the machine ran out of, in the words of an error."""
+    """What the machine lacks, in the words of an error."""
 
     found: str
     expected: str
@@ -102,9 +113,30 @@ def shortage(error: BaseException) -> Shortage | None:
         or (origin == "tensorflow" and _says(text, _NO_MEMORY))
     ):
         return Shortage("no memory left", "more of it", "close other programs", is_memory=True)
+    return _library(error) if isinstance(error, ImportError) else None
+
+
+def _library(error: ImportError) -> Shortage | None:
+    """A package or a library of the system that cannot be imported or loaded.
+
+    Windows does not tell which library is missing: nearly always Microsoft's C++ run time, which Python itself lacks.
+    """
+    text = " ".join(str(error).split())
+    package = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    if package and package not in {*_OURS, *sys.stdlib_module_names}:
+        return Shortage(f"no package {package}", "all that twoframe needs", "install twoframe anew with pip")
+    if missing := re.search(r"(\S+): cannot open shared object file", text):
+        return Shortage(f"no {missing[1]}", "it installed", "install the package of your system that has it")
+    if unloaded := re.search(r"DLL load failed while importing (\w+)(?:: ([^.]*))?", text):
+        found = f"that Windows cannot load {unloaded[1]} ({unloaded[2] or 'it does not say why'})"
+        return Shortage(found, "Microsoft's C++ run time", f"install {_CPP_RUN_TIME}")
+    if unfound := re.search(r"Could not find the DLL\(s\) (.*?)\.? TensorFlow", text):
+        return Shortage(f"no {unfound[1]}", "Microsoft's C++ run time", f"install {_CPP_RUN_TIME}")
     return None
 
 
+_OURS = ("agent", "collect", "train", "games", "demo", "bench", "experiments")
+_CPP_RUN_TIME = "https://aka.ms/vs/17/release/vc_redist.x64.exe (on Windows N also its Media Feature Pack)"
 _NO_ROOM = {number for name in ("ENOSPC", "EDQUOT", "EFBIG") if (number := getattr(errno, name, None)) is not None}
 _CV_NO_MEMORY = -4
 # TensorFlow has one class of error for both, and on a GPU others as well.

@@ -6,7 +6,7 @@ import numpy as np
 
 from agent.actions import ActionSet
 from agent.arrays import Ints
-from agent.command_line.terminal import typed
+from agent.command_line.terminal import begun, typed
 from agent.pacing import WAITING
 from agent.recording.format import AGENT
 from agent.recording.journal import Journal
@@ -82,7 +82,7 @@ def receipt(recording: Recording) -> list[str]:
         f"written to {recording.folder}: {files}",
         f"keys in it: {', '.join(used) or 'none'} ({len(recording.key_events)} events); no other key, no sound "
         "and nothing outside the recorded picture was stored",
-        f"next: {typed('train', recording.folder)} --out POLICY",
+        f"next: {begun('train')} {typed(recording.folder)} --out POLICY",
     ]
 
 

@@ -10,7 +10,7 @@ import tyro
 
 from agent.actions import ActionSet
 from agent.command_line.flags import Group
-from agent.command_line.terminal import typed
+from agent.command_line.terminal import begun, typed
 from agent.errors import TwoframeError, UsageError, raise_if_any, usage
 from agent.frames import LEAST_SIDE, Box, Color, FrameSpec, parse_size
 from agent.policy.format import MAX_FRAMES
@@ -198,7 +198,7 @@ class TrainOptions:
 
     def resume_command(self, *recordings: str) -> str:
         """What one types to go on, in the folder where this training began or with other places of its recordings."""
-        return " ".join(["train", *recordings, typed("--out", self.out, "--resume")])
+        return " ".join([begun("train"), *recordings, typed("--out", self.out, "--resume")])
 
     def to_json(self) -> dict[str, Any]:
         """All settings by name, as `policy.json` keeps them."""

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple, Self, TypeVar
 
 from agent.child_process import end_of, last_words, start_child
+from agent.command_line.terminal import is_gone
 from agent.errors import TwoframeError
 from agent.frames import Box
 
@@ -85,7 +86,9 @@ class ProbeWindow:
     def _tell(self, word: str) -> int:
         try:
             end_of(self._process.stdin).write(f"{word}\n".encode())
-        except BrokenPipeError:
+        except OSError as error:
+            if not is_gone(error):
+                raise
             self._watcher.join(_CLOSE_TIMEOUT_S)  # it brings the reason
         return self._answer(self._shown, _ANSWER_TIMEOUT_S)
 

@@ -11,6 +11,7 @@ import sys
 import time
 from typing import Any
 
+from agent.command_line.terminal import is_gone
 from agent.errors import TwoframeError
 from agent.pacing import clock_ns
 
@@ -31,8 +32,10 @@ def main(title: str, left: str, top: str, width: str, height: str, *keys: str) -
             _X11Window(said, title, place, keys).run()
         else:
             _TkWindow(said, title, place, keys[0]).run()
-    except BrokenPipeError:
-        return 0  # whoever asked is gone
+    except OSError as error:
+        if not is_gone(error):
+            raise
+        return 0  # whoever asked
     except TwoframeError as error:
         print(" ".join(str(error).split()), file=sys.stderr)
         return 1

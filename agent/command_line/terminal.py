@@ -1,9 +1,10 @@
 """Writing to a terminal or a pipe whose reader may stop or leave, or not know a letter: no command suffers by it."""
 
+import errno
 import io
 import os
+import re
 import shlex
-import subprocess
 import sys
 import threading
 import time
@@ -12,7 +13,7 @@ from typing import Any, TextIO
 
 PATIENCE_S = 5.0  # at the end, for a reader that takes nothing any more
 ROOM = 1_000_000  # characters kept for one that has stopped; beyond that the oldest are lost
-_AT_ONCE = 4096  # bytes; a slow reader is seen to go on reading
+_AT_ONCE = 1024  # characters; a slow reader is seen to go on reading, and a console gets no half of a letter
 
 
 class Unhurried(io.TextIOBase):
@@ -84,9 +85,10 @@ class Unhurried(io.TextIOBase):
                 text = "".join(self._waiting)
                 self._waiting.clear()
                 self._busy = True
-            content = text.replace("\n", os.linesep).encode(self._encoding, self._errors)
             try:
-                self._write_all(content)
+                for start in range(0, len(text), _AT_ONCE):
+                    part = text[start : start + _AT_ONCE].replace("\n", os.linesep)
+                    self._write_all(part.encode(self._encoding, self._errors))
             except (OSError, ValueError):  # the reader has gone, or the file was closed
                 with self._changed:
                     self._gone = True
@@ -99,7 +101,7 @@ class Unhurried(io.TextIOBase):
     def _write_all(self, content: bytes) -> None:
         view = memoryview(content)
         while view:
-            written = self._raw.write(view[:_AT_ONCE])
+            written = self._raw.write(view)
             if not written:  # a file that does not wait
                 time.sleep(0.05)
                 continue
@@ -112,11 +114,46 @@ class Unhurried(io.TextIOBase):
 def typed(*words: object) -> str:
     """A command line as one types it: what a shell would take apart is in quotes."""
     texts = [str(word) for word in words]
-    return subprocess.list2cmdline(texts) if sys.platform == "win32" else shlex.join(texts)
+    return " ".join(map(quoted_on_windows, texts)) if sys.platform == "win32" else shlex.join(texts)
 
 
-def write_what_can_be_written() -> None:
-    """From now on a letter that stdout does not know (cp1252, the C locale) becomes a `?` there, not an error."""
+def quoted_on_windows(text: str) -> str:
+    """For cmd and for PowerShell: in double quotes if there is anything in it that either of them takes apart."""
+    if re.fullmatch(r"[\w\\/:.=+-]+", text):
+        return text
+    return f'"{text}{chr(92) if text.endswith(chr(92)) else ""}"'  # a backslash before the last quote needs another
+
+
+_MODULES = {"collect": "collect", "recordings": "collect.recordings", "train": "train", "play": "agent"}
+
+
+def begun(command: str) -> str:
+    """`command` as one begins it: on Windows its script may lie where no shell looks, and `py -m` has been used."""
+    main = getattr(sys.modules.get("__main__"), "__spec__", None)
+    if sys.platform != "win32" or main is None or main.name.partition(".")[0] not in ("agent", "collect", "train"):
+        return command
+    is_in_idle_venv = sys.prefix != sys.base_prefix and not os.environ.get("VIRTUAL_ENV")
+    return f"{typed(sys.executable) if is_in_idle_venv else 'py'} -m {_MODULES[command]}"
+
+
+def is_gone(error: BaseException) -> bool:
+    """Whether writing failed because the reader of the pipe has gone; Windows calls that an invalid argument."""
+    if isinstance(error, OSError) and sys.platform == "win32":
+        return error.errno in (errno.EPIPE, errno.EINVAL) and error.filename is None
+    return isinstance(error, BrokenPipeError)
+
+
+def write_every_letter() -> None:
+    """From now on no letter is an error, wherever stdout and stderr go.
+
+    On Windows pipes and files get UTF-8, as from most programs, in place of a code page that knows some 200 letters;
+    a console always gets all. Where PYTHONIOENCODING or the locale wants another encoding, what it does not know
+    becomes a `?`.
+    """
+    is_ours = sys.platform == "win32" and not os.environ.get("PYTHONIOENCODING")
+    for stream in (sys.stdout, sys.stderr):
+        if is_ours and isinstance(stream, io.TextIOWrapper) and not stream.isatty():
+            stream.reconfigure(encoding="utf-8")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
 

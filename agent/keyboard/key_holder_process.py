@@ -18,6 +18,7 @@ from contextlib import suppress
 from types import FrameType
 from typing import Protocol
 
+from agent.command_line.terminal import is_gone
 from agent.errors import KeysRefused, TwoframeError
 from agent.keyboard.emitter import Emitter, open_emitter
 from agent.keys import MODIFIERS
@@ -247,7 +248,9 @@ def main(window: str, *keys: str) -> int:
         say(f"ready {clock_ns()}")
         run(holder, words)
         emitter.close()
-    except BrokenPipeError:
+    except OSError as error:
+        if not is_gone(error):
+            raise
         return 0  # the loop went while we told it something; the keys are up
     except TwoframeError as error:
         print(" ".join(str(error).split()), file=sys.stderr)

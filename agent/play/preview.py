@@ -15,6 +15,7 @@ import numpy as np
 
 from agent.arrays import Floats
 from agent.child_process import end_of, last_words, own_group, start_child
+from agent.command_line.terminal import is_gone
 from agent.frames import Box, Image
 from agent.policy.format import PolicyMeta
 
@@ -82,8 +83,9 @@ class Preview:
             self._write(stdin)
             try:
                 stdin.close()
-            except BrokenPipeError:
-                pass
+            except OSError as error:
+                if not is_gone(error):
+                    raise
             reason = last_words(stderr, "preview: its window was closed")
         if not self._closing.is_set():
             self._say(f"{reason}; going on without it")
@@ -103,7 +105,9 @@ class Preview:
                 place = struct.pack("<4i", *game.to_json())
                 said = probabilities.astype("<f4").tobytes()
                 _write_all(stdin, b"".join([place, said, *map(np.ndarray.tobytes, frames)]))
-            except BrokenPipeError:
+            except OSError as error:
+                if not is_gone(error):
+                    raise
                 return
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from agent.arrays import Floats
-from agent.command_line.terminal import typed
+from agent.command_line.terminal import begun, typed
 from agent.frames import Box, Image
 from agent.keyboard.listener import KeyEvent
 from agent.pacing import clock_ns
@@ -97,7 +97,8 @@ def receipt(folder: Path, dropped: int) -> list[str]:
         lines += recording.problems
     if persons:
         lines.append(
-            f"next: train OLD... {typed(folder)} --out NEW   (OLD: the recordings that this policy was trained on)"
+            f"next: {begun('train')} OLD... {typed(folder)} --out NEW   "
+            "(OLD: the recordings that this policy was trained on)"
         )
     else:
         lines.append(
