@@ -52,7 +52,10 @@ def end(*processes: subprocess.Popen[Any], number: signal.Signals = signal.SIGTE
     if sys.platform == "win32":
         number = signal.CTRL_BREAK_EVENT  # the only one that reaches another group
     for process in running:
-        process.send_signal(number)
+        try:
+            process.send_signal(number)
+        except OSError:  # on Windows, where we share no console with it
+            process.kill()
     for process in running:
         try:
             process.wait(ENDING_S)

@@ -42,6 +42,7 @@ MARKED_BY = {"display": {"display", "desktop", "wine", "wayland"}, "training": {
 
 # What a test starts gets Ctrl-C as from a terminal: a shell's background job (`make test &`) would have it ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup would have the end of a terminal ignored
 
 
 # How long an example may take says something about the machine, not about the code.
