@@ -2,6 +2,12 @@
 
 import sys
 
-from agent.play.cli import main
+from agent.errors import start
 
-sys.exit(main())
+
+def main() -> int:
+    return start("agent.play.cli")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -2,8 +2,11 @@
 
 import os
 import platform
+import sys
 from collections.abc import Iterable
+from functools import cache
 from importlib import metadata
+from pathlib import Path
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:
@@ -20,3 +23,19 @@ def versions(packages: Iterable[str]) -> dict[str, str]:
 def usable_cpus() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@cache
+def find_cpp_run_time() -> None:
+    """Let LiteRT and TensorFlow find Microsoft's C++ run time on Windows; to be called before they are imported.
+
+    The package msvc-runtime puts it beside the scripts, where Windows looks for none of a venv's libraries.
+    """
+    if sys.platform == "win32":
+        try:
+            files = metadata.files("msvc-runtime") or []
+        except metadata.PackageNotFoundError:
+            return  # installed for all programs, it is found anyway
+        for folder in {Path(str(file.locate())).resolve().parent for file in files if file.name == "msvcp140.dll"}:
+            if folder.is_dir():
+                os.add_dll_directory(str(folder))

@@ -2,6 +2,16 @@
 
 import sys
 
-from collect.cli import main
+from agent.errors import start
 
-sys.exit(main())
+
+def main() -> int:
+    return start("collect.cli")
+
+
+def recordings() -> int:
+    return start("collect.recordings")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

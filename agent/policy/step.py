@@ -11,7 +11,7 @@ import numpy as np
 from agent.arrays import Floats
 from agent.errors import TwoframeError
 from agent.frames import Image
-from agent.machine import usable_cpus
+from agent.machine import find_cpp_run_time, usable_cpus
 from agent.policy.format import MAX_GREY_LEVELS, STEP_FILE, PolicyMeta, read_policy_meta
 from agent.quiet import kept_back
 
@@ -132,6 +132,7 @@ class Policy:
 
 
 def _interpreter(model: bytes, threads: int) -> Any:
+    find_cpp_run_time()
     from ai_edge_litert.interpreter import Interpreter
 
     with kept_back():  # it announces its delegate

@@ -30,8 +30,9 @@ def environment(display: dict[str, str]) -> dict[str, str]:
         "WINEPREFIX": str(PREFIX),
         "WINEARCH": "win64",
         "WINEDEBUG": "-all",
-        # No offers to install Mono and Gecko; no debugger, with which what aborts would hang.
-        "WINEDLLOVERRIDES": "mscoree,mshtml=;winedbg.exe=d",
+        # No offers to install Mono and Gecko; no debugger, with which what aborts would hang; as on Windows no C++ run
+        # time but the one that is installed.
+        "WINEDLLOVERRIDES": "mscoree,mshtml=;winedbg.exe=d;msvcp140,msvcp140_1=n",
         "SDL_AUDIODRIVER": "dummy",
         "PYGAME_HIDE_SUPPORT_PROMPT": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -98,8 +99,6 @@ def _unpack() -> None:
     for wheel in sorted(DOWNLOADS.glob("*.whl")):
         with zipfile.ZipFile(wheel) as archive:
             archive.extractall(packages)
-    for run_time in packages.glob("msvc_runtime-*.data/data/Scripts/*.dll"):  # where pip puts them: beside python.exe
-        shutil.move(run_time, PYTHON / run_time.name)
     shutil.copy(HERE / "wine_shims.py", packages)
     (packages / "wine_shims.pth").write_text("import wine_shims\n")
 
