@@ -12,10 +12,12 @@ import tyro
 from rich.console import Console
 
 from agent.command_line.flags import FLAGS
-from agent.command_line.terminal import typed
+from agent.command_line.terminal import begun, typed
 from agent.errors import Shortage, TwoframeError, UsageError, raise_if_any, run_command, shortage, usage
 from agent.live_line import say, unhurried_console
+from agent.machine import find_cpp_run_time
 from agent.quiet import kept_back, silence_libraries
+from agent.recording.reader import named
 from agent.recording.writer import require_new_folder
 from agent.signals import ending_signals
 from train.fitting.checkpoint import CHECKPOINT_FILE, read_settings
@@ -33,14 +35,14 @@ STOPPED = 130  # as a shell says it of Ctrl-C: not done, but nothing is lost
 def main(argv: Sequence[str] | None = None) -> int:
     def command() -> int:
         here = cluster()
-        options, sources = _options(argv, here)
+        options, sources = read_options(argv, here)
         with unhurried_console(quiet=not here.is_chief) as console:
             return train(options, console, here, sources)
 
     return run_command(command)
 
 
-def _options(argv: Sequence[str] | None, here: Cluster) -> tuple[TrainOptions, dict[str, Any]]:
+def read_options(argv: Sequence[str] | None, here: Cluster) -> tuple[TrainOptions, dict[str, Any]]:
     """From the command line; with --resume what is not given there is as it was when the training began.
 
     Beside them what the checkpoint tells of its recordings, if it does.
@@ -57,7 +59,10 @@ def _options(argv: Sequence[str] | None, here: Cluster) -> tuple[TrainOptions, d
         )
 
     options = parsed()
-    if not options.resume or not (here.is_chief or (options.out / CHECKPOINT_FILE).exists()):
+    if not options.resume:
+        learned, judges = (tuple(named(paths)) for paths in (options.recordings, options.validate))
+        return replace(options, recordings=learned, validate=judges), {}
+    if not (here.is_chief or (options.out / CHECKPOINT_FILE).exists()):
         return options, {}
     settings, sources = read_settings(options.out)
     began = replace(TrainOptions.from_json(settings), out=options.out, resume=False)
@@ -84,6 +89,7 @@ def train(options: TrainOptions, console: Console, here: Cluster, sources: dict[
 
         say(console, "starting TensorFlow ..." if here.workers == 1 else "waiting for the other workers ...")
         quieten_tensorflow()
+        find_cpp_run_time()
         with kept_back():
             from train.training import Learned, learn, start_tensorflow, write_policy
 
@@ -126,7 +132,7 @@ def train(options: TrainOptions, console: Console, here: Cluster, sources: dict[
     if not learned.fit.ended:
         say(console, f"stopped before its end, but it can be played; {resume}")
         return STOPPED
-    say(console, f"next: {typed('play', options.out)}")
+    say(console, f"next: {begun('play')} {typed(options.out)}")
     return 0
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from agent.errors import TwoframeError, UsageError
-from agent.recording.reader import Recording, find_recordings, open_recordings
+from agent.recording.reader import Recording, find_recordings, matching, open_recordings
 from train.options import TrainOptions
 
 
@@ -83,7 +83,8 @@ class _Search:
     """Looks each recording up by its digest, the likely places first; a place is read once."""
 
     def __init__(self, options: TrainOptions) -> None:
-        self._named = [path for path in (*options.recordings, *options.validate) if path.exists()]
+        given = (*options.recordings, *options.validate)
+        self._named = [path for one in given for path in matching(one) if path.exists()]
         self._seen: dict[Path, tuple[str, Recording] | None] = {}
 
     def find(self, folder: Path, digest: str) -> Recording | None:

@@ -8,6 +8,7 @@ all arrays to the same length without changing the files.
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any, BinaryIO
@@ -210,15 +211,40 @@ def held_at(events: Array, times_ns: Ints, keys: int) -> Bools:
     return held
 
 
+def named(paths: Iterable[Path]) -> list[Path]:
+    """What `paths` are and match. Raises `TwoframeError` for a pattern that matches nothing."""
+    found: list[Path] = []
+    for path in paths:
+        there = matching(path)
+        if not there:
+            raise TwoframeError(f"{path}: found nothing that matches, expected recordings; see what is there")
+        found += there
+    return found
+
+
+def matching(path: Path) -> list[Path]:
+    """The path itself, or what its pattern (`runs/*`) matches, by name; Windows' shells leave that to the programs."""
+    if path.exists() or not set(str(path)) & set("*?["):  # brackets may be part of a name
+        return [path]
+    return [found for folder in matching(path.parent) for found in _inside(folder, path.name)]
+
+
+def _inside(folder: Path, pattern: str) -> list[Path]:
+    if (folder / pattern).exists():
+        return [folder / pattern]
+    children = folder.iterdir() if folder.is_dir() else ()
+    return sorted(child for child in children if fnmatch(child.name, pattern) and not child.name.startswith("."))
+
+
 def find_recordings(paths: Iterable[Path]) -> list[Path]:
-    """Each path itself if it is a recording, else the recordings directly in it, by name.
+    """Each path itself if it is a recording, else the recordings directly in it, by name; patterns as in `named`.
 
     What is neither is among them too if there are recordings beside it: `Recording.open` says of it that it is none.
     Raises `TwoframeError` for a path where nothing is, and if there is no recording at all.
     """
     found: list[Path] = []
     none = []
-    for path in paths:
+    for path in named(paths):
         if (path / "meta.json").exists():
             inside = [path]
         elif path.is_dir():

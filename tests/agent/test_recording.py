@@ -311,6 +311,19 @@ def test_recordings_are_found_in_a_folder_of_them(folder: Path, tmp_path: Path) 
         find_recordings([tmp_path / "nowhere", folder])
 
 
+def test_a_pattern_names_what_it_matches_as_windows_shells_leave_it(folder: Path, tmp_path: Path) -> None:
+    runs = tmp_path / "runs [old]"  # its brackets are a part of its name
+    for name in ("b1", "a", "b2", ".hidden"):
+        shutil.copytree(folder, runs / name)
+    assert find_recordings([runs / "*"]) == [runs / "a", runs / "b1", runs / "b2"]
+    assert find_recordings([runs / "b?", runs / "[!b]"]) == [runs / "b1", runs / "b2", runs / "a"]
+    assert find_recordings([tmp_path / "r*" / "b2"]) == [runs / "b2"]
+    with pytest.raises(TwoframeError, match=r"c\*: found nothing that matches, expected recordings"):
+        find_recordings([runs / "a", runs / "c*"])
+    shutil.copytree(folder, runs / "b[12]")
+    assert find_recordings([runs / "b[12]"]) == [runs / "b[12]"]
+
+
 def test_of_two_recorders_in_one_folder_the_first_to_have_a_frame_keeps_it(tmp_path: Path) -> None:
     slow, quick = RecordingWriter(tmp_path / "rec", meta()), RecordingWriter(tmp_path / "rec", meta())
     for writer in (quick, slow):

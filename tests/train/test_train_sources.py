@@ -14,6 +14,8 @@ from recordings import empty_recording, meta
 from training import SIZE, bar_recording
 
 from agent.errors import TwoframeError
+from train.cli import read_options
+from train.fitting.cluster import cluster
 from train.options import TrainOptions
 from train.prepared_dataset import described, prepare_dataset
 from train.sources import find_again, find_sources, recording_digest
@@ -41,7 +43,7 @@ def runs(tmp_path: Path) -> Path:
 
 
 def test_a_recording_that_is_empty_or_broken_is_named_and_left_out(runs: Path, tmp_path: Path) -> None:
-    for named in ((runs,), tuple(sorted(runs.iterdir()))):
+    for named in ((runs,), tuple(sorted(runs.iterdir())), (runs / "*",)):
         prepared = prepare_dataset(options(*named), tmp_path)
         assert len(prepared.dataset) == 400
         said = [line for line in described(prepared) if line.startswith("left out: ")]
@@ -75,12 +77,17 @@ def test_recordings_are_found_again_by_what_they_hold(runs: Path, tmp_path: Path
     shutil.move(tmp_path / "judge", tmp_path / "elsewhere" / "judge")
     shutil.copytree(runs / "two", tmp_path / "copies" / "two")
     shutil.rmtree(runs / "two")
-    named = replace(began, recordings=(tmp_path / "copies",), validate=(tmp_path / "elsewhere" / "judge",))
+    named = replace(began, recordings=(tmp_path / "cop*",), validate=(tmp_path / "elsewhere" / "judge",))
     found = find_again(kept, named)
     assert [each.folder.name for each in found.learned] == ["zzz", "two"]
     assert [recording_digest(each) for each in found.learned] == [recording_digest(each) for each in first.learned]
     assert [each.folder for each in found.judges] == [tmp_path / "elsewhere" / "judge"]
     assert found.notes[0] == f"{runs / 'one'} is now {runs / 'zzz'}"
+
+
+def test_a_policy_tells_of_the_recordings_and_not_of_the_pattern_that_named_them(runs: Path, tmp_path: Path) -> None:
+    told, _ = read_options([str(runs / "[ot]*"), "--out", str(tmp_path / "policy")], cluster())
+    assert told.recordings == (runs / "one", runs / "two")
 
 
 def test_a_recording_that_has_gone_or_changed_is_named_with_what_to_type(runs: Path) -> None:
