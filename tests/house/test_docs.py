@@ -193,7 +193,7 @@ def command_of(words: list[str]) -> tuple[str | None, tuple[str, ...]]:
     """The module behind a command line, and its arguments; None where it is not ours."""
     if words[0] in COMMANDS:
         return COMMANDS[words[0]], tuple(words[1:])
-    if words[1:2] != ["-m"] or Path(words[0]).name not in ("python", "python3") or len(words) < 3:
+    if words[1:2] != ["-m"] or Path(words[0]).name not in ("python", "python3", "py") or len(words) < 3:
         return None, ()
     module, arguments = words[2], tuple(words[3:])
     if module.split(".")[0] not in ROOMS or "NAME" in module:
