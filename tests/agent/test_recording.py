@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from recordings import meta, write_recording
@@ -103,7 +102,7 @@ def test_nothing_after_the_settled_time_is_written_yet(tmp_path: Path) -> None:
 def test_a_full_disk_ends_with_one_line_and_keeps_what_was_there(folder: Path, tmp_path: Path) -> None:
     program = f"""
 import resource, signal, sys
-sys.path[:0] = {[str(ROOT), str(ROOT / "tests")]!r}
+sys.path[:0] = {sys.path!r}
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 import numpy as np
@@ -133,7 +132,7 @@ sys.exit(run_command(command))
 def test_after_kill_9_every_file_opens_and_little_is_lost(tmp_path: Path) -> None:
     program = f"""
 import sys, time
-sys.path[:0] = {[str(ROOT), str(ROOT / "tests")]!r}
+sys.path[:0] = {sys.path!r}
 import numpy as np
 from pathlib import Path
 from recordings import meta
