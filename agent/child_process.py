@@ -13,6 +13,8 @@ _BOOTSTRAP = """import importlib, sys
 for said in filter(None, (sys.stdout, sys.stderr)):
     said.reconfigure(encoding="utf-8")  # whatever the locale: so it is read
 sys.path.insert(0, sys.argv.pop(1))
+from agent.command_line.real_pixels import count_real_pixels
+count_real_pixels()
 sys.exit(importlib.import_module(sys.argv.pop(1)).main(*sys.argv[1:]))"""
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from agent.command_line.real_pixels import count_real_pixels
 from agent.command_line.terminal import Unhurried, is_gone, write_every_letter
 
 
@@ -51,6 +52,7 @@ def run_command(command: Callable[[], int]) -> int:
     are told in one line too, and so is what must be a defect of ours; with TWOFRAME_TRACEBACK set they are raised for
     a developer.
     """
+    count_real_pixels()
     write_every_letter()
     try:
         try:

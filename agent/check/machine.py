@@ -16,6 +16,7 @@ from rich.console import Console
 from agent.check.finding import Finding, found
 from agent.check.game import game, grab
 from agent.check.probe_window import ProbeWindow
+from agent.command_line.real_pixels import count_real_pixels
 from agent.errors import TwoframeError
 from agent.frames import Box, FrameSpec, prepare
 from agent.keyboard.emitter import open_emitter
@@ -66,16 +67,13 @@ def tell(findings: Iterable[Finding], console: Console, *, as_json: bool) -> int
 
 def _session() -> Finding:
     if sys.platform == "win32":
-        import ctypes
-
-        aware = ctypes.windll.shcore.GetProcessDpiAwareness
-        level = ctypes.c_int()
-        aware(None, ctypes.byref(level))
+        pixels = count_real_pixels()  # asked for at the very beginning: this tells what came of it
         return Finding(
             "session",
-            ok=level.value > 0,
-            found=f"Windows, DPI awareness {level.value}; keys go out as scan codes",
-            remedy="run python with 'Override high DPI scaling: Application' in its compatibility settings",
+            ok=pixels is not None,
+            found=f"Windows, real pixels {pixels or 'of no screen'}; keys go out as scan codes",
+            remedy=f"in the properties of {getattr(sys, '_base_executable', sys.executable)}, under Compatibility: "
+            "Change high DPI settings, let 'Application' override the scaling",
         )
     if sys.platform == "darwin":
         return Finding("session", ok=True, found="macOS")

@@ -154,10 +154,6 @@ class _TkWindow:
     """For Windows and macOS; written after the documentation. Any key counts as the one key asked for."""
 
     def __init__(self, said: int, title: str, place: tuple[int, int, int, int], key: str) -> None:
-        if sys.platform == "win32":
-            import ctypes
-
-            ctypes.windll.shcore.SetProcessDpiAwareness(2)  # pixels as the grabber counts them
         try:
             import tkinter
         except ImportError:

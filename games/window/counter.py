@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from agent.arrays import Ints, Levels
+from agent.command_line.real_pixels import count_real_pixels
 from agent.pacing import clock_ns
 
 BITS = 16
@@ -36,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--fps", type=float, default=60.0, help="frames drawn a second")
     options = parser.parse_args(argv)
     width, height = (int(side) for side in options.size.split("x"))
+    count_real_pixels()
 
     import pygame
 
