@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from agent.pacing import clock_ns
 from agent.recording.window_marks import WindowMarks
-from agent.screen.target import Desktop, Listed, Target, View, WindowClosed
+from agent.screen.target import Desktop, Listed, Target, View, WindowClosed, WindowMinimized
 
 NEW_WINDOW_S = 5.0  # so long a program may be without a window that is to be followed
 _SEARCH_NS = 100_000_000
@@ -75,8 +75,8 @@ class FollowedWindow:
             return False
         try:
             self._take(self._desktop.target(new[0].number), new[0])
-        except WindowClosed:
-            return False  # another one may come still
+        except (WindowClosed, WindowMinimized):
+            return False  # another one may come still, or this one be shown
         return True
 
     def _follows(self, new: Listed) -> bool:

@@ -33,6 +33,13 @@ class WindowClosed(TwoframeError):  # noqa: N818 (it is the event that matters)
         super().__init__("window: found it closed, expected it open; start the game again")
 
 
+class WindowMinimized(TwoframeError):  # noqa: N818 (it is no fault)
+    """A window of which the system does not tell where it will be."""
+
+    def __init__(self) -> None:
+        super().__init__("window: found it minimized, expected it on the screen; bring it back and start again")
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """One look at the game: the state of its window and where its pixels are (the client area, on the screen).
@@ -127,7 +134,10 @@ class Desktop(Protocol):
         ...
 
     def target(self, number: int) -> Target:
-        """The window of that number, which takes this desktop over: closing it closes both. Raises `WindowClosed`."""
+        """The window of that number, which takes this desktop over: closing it closes both.
+
+        Raises `WindowClosed`, or `WindowMinimized` where what is minimized has no place.
+        """
         ...
 
     def close(self) -> None:

@@ -170,9 +170,12 @@ def _with_focus(desktop: Desktop) -> Listed:
 
 def _without_terminal(windows: Sequence[Listed]) -> list[Listed]:
     """Without those of the programs that started this one, beside what the desktop leaves out by itself."""
-    if sys.platform != "linux":
+    if sys.platform == "linux":
+        from agent.screen.x11_owner import processes_above
+    elif sys.platform == "win32":
+        from agent.screen.windows_window import processes_above
+    else:
         return list(windows)
-    from agent.screen.x11_owner import processes_above
 
     above = processes_above()
     return [window for window in windows if window.pid not in above]
@@ -184,6 +187,10 @@ def _desktop() -> Desktop:
         from agent.screen.x11_window import X11Desktop
 
         return X11Desktop()
+    if sys.platform == "win32":
+        from agent.screen.windows_window import WindowsDesktop
+
+        return WindowsDesktop()
     from agent.screen.pywinctl_window import PyWinCtlDesktop
 
     return PyWinCtlDesktop()
