@@ -2,7 +2,8 @@
 
 Each message on stdin is where the game is, int32 (4,), the probabilities, float32 (A,), and the frames, uint8
 (N, H, W, C), in their order.
-The window manager is not asked: so this window takes no focus from the game, and is in no list of windows.
+The window manager is not asked: so this window takes no focus from the game, and is in no list of windows. On Windows
+it refuses the focus.
 """
 
 import json
@@ -198,6 +199,10 @@ def main(about_json: str) -> int:
     messages = Messages(
         _PLACE.size + 4 * len(about["actions"]) + about["frames"] * about["width"] * about["height"] * about["channels"]
     )
+    if sys.platform == "win32":
+        from agent.screen.windows_api import keep_from_focus, never_take_focus
+
+        never_take_focus()  # Tk gives it to a program's first window
     try:
         root = tkinter.Tk(className="twoframe preview")
         failures: list[BaseException] = []
@@ -208,6 +213,9 @@ def main(about_json: str) -> int:
 
         root.report_callback_exception = fail
         window = PreviewWindow(root, about, messages)
+        if sys.platform == "win32":
+            root.update()  # its frame is made when it is shown
+            keep_from_focus(int(root.frame(), 16))
         window.look()
         window.follow()
         root.mainloop()
