@@ -10,7 +10,7 @@ from agent.errors import run_command
 
 
 class Windows:
-    """Its two libraries; `knows` are the contexts that it takes, None where it has no such call; `level` that of now."""
+    """Its two libraries. `knows` are the contexts that it takes, None where it has no such call."""
 
     def __init__(self, knows: dict[int, int] | None, level: int = 0, *, settled: bool = False) -> None:
         self.knows, self.level, self.settled = knows, level, settled

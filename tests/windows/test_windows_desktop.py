@@ -228,7 +228,7 @@ def test_a_window_is_picked_by_a_click_which_it_gets_too(
 @pytest.mark.wine
 def test_the_preview_leaves_the_focus_with_the_game(onlooker: Remote, game: int) -> None:
     onlooker.open_preview(avoid=PLACE)
-    wait_for(lambda: "twoframe preview" in onlooker.shown(), "the preview")
+    wait_for(lambda: onlooker.is_settled(title="twoframe preview"), "the preview")
     assert "twoframe preview" not in onlooker.titles()
     assert onlooker.foreground() == game
     onlooker.close_ours()

@@ -95,6 +95,11 @@ class Onlooker:
             windows_api.title(number): number for number in windows_api.top_windows() if windows_api.is_shown(number)
         }
 
+    def is_settled(self, title: str) -> bool:
+        """Whether that window of ours is shown and has told Windows that clicks give it no focus, which comes last."""
+        number = self.shown().get(title)
+        return number is not None and bool(windows_api.extended_style(number) & windows_api.NO_ACTIVATE)
+
     def above_a_child(self) -> tuple[int, list[int]]:
         """This process, and those above one that it starts."""
         code = "from agent.screen.windows_window import processes_above; print(*processes_above())"
