@@ -200,7 +200,7 @@ def main(about_json: str) -> int:
         _PLACE.size + 4 * len(about["actions"]) + about["frames"] * about["width"] * about["height"] * about["channels"]
     )
     if sys.platform == "win32":
-        from agent.screen.windows_api import keep_from_focus, never_take_focus
+        from agent.screen.win32.api import keep_from_focus, never_take_focus
 
         never_take_focus()  # Tk gives it to a program's first window
     try:

@@ -173,7 +173,7 @@ def _without_terminal(windows: Sequence[Listed]) -> list[Listed]:
     if sys.platform == "linux":
         from agent.screen.x11_owner import processes_above
     elif sys.platform == "win32":
-        from agent.screen.windows_window import processes_above
+        from agent.screen.win32.desktop import processes_above
     else:
         return list(windows)
 
@@ -188,7 +188,7 @@ def _desktop() -> Desktop:
 
         return X11Desktop()
     if sys.platform == "win32":
-        from agent.screen.windows_window import WindowsDesktop
+        from agent.screen.win32.desktop import WindowsDesktop
 
         return WindowsDesktop()
     from agent.screen.pywinctl_window import PyWinCtlDesktop

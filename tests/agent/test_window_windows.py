@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from conftest import wait_for
 
-import agent.screen
+import agent.screen.win32
 from agent.errors import TwoframeError
 from agent.frames import Box
 from agent.screen.target import Cover
@@ -36,7 +36,7 @@ class Made:
 
 @dataclass(slots=True)
 class Windows:
-    """What `agent.screen.windows_api` tells, by its names."""
+    """What `agent.screen.win32.api` tells, by its names."""
 
     windows: list[Made] = field(default_factory=list)
     foreground_window: int | None = None
@@ -139,11 +139,11 @@ def windows(monkeypatch: pytest.MonkeyPatch) -> Windows:
     windows.parent_of = {os.getpid(): SHELL, SHELL: TERMINAL, TERMINAL: REUSED}
     windows.begun_at = {os.getpid(): 30, SHELL: 20, TERMINAL: 10, REUSED: 40}
     module = windows.module()
-    monkeypatch.setitem(sys.modules, "agent.screen.windows_api", module)
-    monkeypatch.setattr(agent.screen, "windows_api", module, raising=False)
-    monkeypatch.setitem(sys.modules, "agent.screen.windows_window", None)
-    del sys.modules["agent.screen.windows_window"]  # made anew with this one, and forgotten after the test
-    importlib.import_module("agent.screen.windows_window")
+    monkeypatch.setitem(sys.modules, "agent.screen.win32.api", module)
+    monkeypatch.setattr(agent.screen.win32, "api", module, raising=False)
+    monkeypatch.setitem(sys.modules, "agent.screen.win32.desktop", None)
+    del sys.modules["agent.screen.win32.desktop"]  # made anew with this one, and forgotten after the test
+    importlib.import_module("agent.screen.win32.desktop")
     monkeypatch.setattr("agent.screen.window.sys", SimpleNamespace(platform="win32"))
     return windows
 

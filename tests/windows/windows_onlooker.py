@@ -25,14 +25,14 @@ from agent.command_line.real_pixels import count_real_pixels
 from agent.errors import TwoframeError
 from agent.frames import Box
 from agent.play.preview import Preview
-from agent.screen import windows_api
 from agent.screen.followed import FollowedWindow
+from agent.screen.win32 import api
+from agent.screen.win32.desktop import WindowsDesktop
 from agent.screen.window import open_picked_window, open_window, window_titles
-from agent.screen.windows_window import WindowsDesktop
 
 _IN_A_CONSOLE = """
 import ctypes, json, pathlib, sys, time
-from agent.screen import windows_api as api
+from agent.screen.win32 import api
 from agent.screen.window import window_titles
 ctypes.windll.kernel32.SetConsoleTitleW(sys.argv[1])
 shown = []
@@ -82,7 +82,7 @@ class Onlooker:
                     seen += 1
                     desktop.described(number)
                     desktop.window_of(number)
-                    for ask in (windows_api.parts, windows_api.is_see_through, windows_api.client_box):
+                    for ask in (api.parts, api.is_see_through, api.client_box):
                         ask(number)
         return seen
 
@@ -91,18 +91,16 @@ class Onlooker:
 
     def shown(self) -> dict[str, int]:
         """All that lies on the screen, by its title."""
-        return {
-            windows_api.title(number): number for number in windows_api.top_windows() if windows_api.is_shown(number)
-        }
+        return {api.title(number): number for number in api.top_windows() if api.is_shown(number)}
 
     def is_settled(self, title: str) -> bool:
         """Whether that window of ours is shown and has told Windows that clicks give it no focus, which comes last."""
         number = self.shown().get(title)
-        return number is not None and bool(windows_api.extended_style(number) & windows_api.NO_ACTIVATE)
+        return number is not None and bool(api.extended_style(number) & api.NO_ACTIVATE)
 
     def above_a_child(self) -> tuple[int, list[int]]:
         """This process, and those above one that it starts."""
-        code = "from agent.screen.windows_window import processes_above; print(*processes_above())"
+        code = "from agent.screen.win32.desktop import processes_above; print(*processes_above())"
         found = subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.PIPE).stdout
         return os.getpid(), [int(pid) for pid in found.split()]
 

@@ -5,8 +5,8 @@ import time
 from collections.abc import Iterator
 
 from agent.frames import Box
-from agent.screen import windows_api as api
 from agent.screen.target import Cover, Listed, View, WindowClosed, WindowMinimized, overlap, share_of
+from agent.screen.win32 import api
 
 AGAIN_S = 0.1  # between two looks at what lies over the game
 _CLICK_LOOK_S = 0.01
