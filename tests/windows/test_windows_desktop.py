@@ -190,6 +190,7 @@ def test_windows_that_close_while_they_are_looked_at_are_passed_over(
     other = Remote(wine, "windows_program.py")
     other.flicker()
     wait_for(lambda: onlooker.list_often(count=20) > 0, "a window that comes and goes")
+    assert onlooker.list_often(count=200) > 0
     assert onlooker.look(text="Game")["state"] in ("focused", "unfocused")
     other.end()
 
