@@ -1,14 +1,12 @@
-"""A macOS with one keyboard and no more of it than pynput and `agent.keyboard.macos` ask of Quartz and its kin.
+"""A macOS with one keyboard, and no more of it than our code asks of Quartz and its kin.
 
-It does what Apple's pages say of these functions (Quartz Event Services, CFRunLoop, CGWindow). pynput's own code for
-macOS (pynput/keyboard/_darwin.py, pynput/_util/darwin.py) runs on it unchanged: its tap, its run loop and its threads.
+It does what Apple's pages say of these functions (Quartz Event Services, CFRunLoop).
 """
 
-import ctypes
-import ctypes.util
 import functools
 import os
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,11 +16,11 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-from foreign_pynput import pynput_for
+from fake_mac_desktop import ACCESSIBILITY_CONSTANTS, DESKTOP_CONSTANTS, FakeMacDesktop
 
 from agent.keys import KEYS
 
-# CGEventTypes.h, NSEvent.h
+# CGEventTypes.h, NSEvent.h (NX_SYSDEFINED)
 _KEY_DOWN, _KEY_UP, _FLAGS_CHANGED, _SYSTEM_DEFINED = 10, 11, 12, 14
 _CAPS_MASK, _SHIFT, _CONTROL, _ALTERNATE, _COMMAND = 0x10000, 0x20000, 0x40000, 0x80000, 0x100000
 _CAPS_LOCK = 57
@@ -33,15 +31,14 @@ _MASK_OF = {
     **dict.fromkeys((55, 54), _COMMAND),
     _CAPS_LOCK: _CAPS_MASK,
 }
+_BY_TIMEOUT, _BY_USER_INPUT = 0xFFFFFFFE, 0xFFFFFFFF
 _KEYCODE_FIELD, _PROCESS_FIELD = 9, 41
-_MEDIA_SUBTYPE = 8
 _RUN_FINISHED, _RUN_STOPPED, _RUN_TIMED_OUT = 1, 2, 3
 
 _CONSTANTS = {
     "kCGEventKeyDown": _KEY_DOWN,
     "kCGEventKeyUp": _KEY_UP,
     "kCGEventFlagsChanged": _FLAGS_CHANGED,
-    "NSSystemDefined": _SYSTEM_DEFINED,
     "kCGEventFlagMaskShift": _SHIFT,
     "kCGEventFlagMaskControl": _CONTROL,
     "kCGEventFlagMaskAlternate": _ALTERNATE,
@@ -51,29 +48,24 @@ _CONSTANTS = {
     "kCGHIDEventTap": 0,
     "kCGSessionEventTap": 1,
     "kCGHeadInsertEventTap": 0,
-    "kCGEventTapOptionDefault": 0,
     "kCGEventTapOptionListenOnly": 1,
     "kCGEventSourceStateCombinedSessionState": 0,
     "kCFRunLoopDefaultMode": "kCFRunLoopDefaultMode",
     "kCFRunLoopRunTimedOut": _RUN_TIMED_OUT,
-    "kCGWindowListOptionOnScreenOnly": 1,
-    "kCGWindowListExcludeDesktopElements": 16,
-    "kCGNullWindowID": 0,
-    "kCGWindowLayer": "kCGWindowLayer",
-    "kCGWindowNumber": "kCGWindowNumber",
+    "kCGEventTapDisabledByTimeout": _BY_TIMEOUT,
+    "kCGEventTapDisabledByUserInput": _BY_USER_INPUT,
 }
 
 
 @dataclass
 class _Event:
-    """A CGEvent; `data1` is what an NSEvent of a media key carries."""
+    """A CGEvent."""
 
     kind: int
     keycode: int = 0
     down: bool = False
     flags: int = 0
     process: int = 0
-    data1: int = 0
 
 
 @dataclass(eq=False)
@@ -93,12 +85,11 @@ class _Tap:
     enabled: bool = False
 
 
-class FakeMac:
-    """What tests do to it: a person presses and releases, a window is in front, trust or the tap is refused or lost."""
+class FakeMac(FakeMacDesktop):
+    """What tests do to it: a person presses and releases, trust or the tap is refused, switched off or lost."""
 
     def __init__(self) -> None:
-        self.windows: list[tuple[int, int]] = []  # number and layer, front to back
-        self.trusted = True
+        super().__init__()
         self.refuses_taps = False
         self.posted: list[tuple[int, bool, int]] = []  # virtual key, down and flags of each CGEventPost
         self._down: set[int] = set()  # not counted: an "up" from anyone is up
@@ -119,9 +110,9 @@ class FakeMac:
         if _code(name) != _CAPS_LOCK:
             self._happen(_keyboard_event(_code(name), down=False))
 
-    def press_media(self, number: int, *, down: bool) -> None:
-        """A person does, on a key of ev_keymap.h (NX_KEYTYPE_*): louder, next title."""
-        self._deliver(_Event(_SYSTEM_DEFINED, data1=number << 16 | (0xA00 if down else 0xB00)))
+    def press_media(self) -> None:
+        """A person does, on a key like louder or next title: its event has no key code."""
+        self._deliver(_Event(_SYSTEM_DEFINED))
 
     def is_down(self, name: str) -> bool:
         return KEYS[name].mac_vk in self._down
@@ -135,30 +126,44 @@ class FakeMac:
                 tap.loop.finished = True
                 tap.loop.work.put(None)
 
+    def switch_taps_off(self, *, by_user: bool = False) -> None:
+        """As macOS does when a program has let a tap wait. It hears nothing but that, until it is switched on again."""
+        kind = _BY_USER_INPUT if by_user else _BY_TIMEOUT
+        for tap in self._taps:
+            if tap.enabled and tap.loop is not None:
+                tap.enabled = False
+                tap.loop.work.put(functools.partial(tap.callback, None, kind, None, None))
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """Within this, no tap is told anything; what there is to be told comes afterwards."""
+        free = threading.Event()
+        for tap in self._taps:
+            if tap.loop is not None:
+                tap.loop.work.put(functools.partial(_wait_for, free))
+        yield
+        free.set()
+
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """Within this, Quartz and its kin are this macOS, and pynput believes to be on it."""
+        """Within this, Quartz and its kin are this macOS."""
         quartz = ModuleType("Quartz")
-        vars(quartz).update(_CONSTANTS)
+        services = ModuleType("HIServices")
+        vars(quartz).update(_CONSTANTS | DESKTOP_CONSTANTS)
+        vars(services).update(ACCESSIBILITY_CONSTANTS)
         for owner in type(self).__mro__:
             for name in vars(owner):
                 if name.startswith(("_CG", "_CF")):
                     setattr(quartz, name[1:], getattr(self, name))
-        quartz.NSEvent = SimpleNamespace(  # type: ignore[attr-defined]
-            eventWithCGEvent_=lambda event: SimpleNamespace(subtype=lambda: _MEDIA_SUBTYPE, data1=lambda: event.data1),
-            otherEventWithType_location_modifierFlags_timestamp_windowNumber_context_subtype_data1_data2_=None,
-        )
-        services, foundation, objc = ModuleType("HIServices"), ModuleType("CoreFoundation"), ModuleType("objc")
-        services.AXIsProcessTrusted = lambda: self.trusted  # type: ignore[attr-defined]
-        foundation.CFRelease = lambda value: None  # type: ignore[attr-defined]
-        objc.objc_object = lambda c_void_p: None  # type: ignore[attr-defined]
-        modules = {module.__name__: module for module in (quartz, services, foundation, objc)}
-        with pytest.MonkeyPatch.context() as patch, pynput_for("darwin", modules):
-            with patch.context() as carbon:  # pynput asks for it once, at import: how a layout names its keys
-                carbon.setattr(ctypes.util, "find_library", lambda name: name)
-                carbon.setattr(ctypes, "cdll", SimpleNamespace(LoadLibrary=lambda name: _carbon()))
-                carbon.setattr(ctypes, "c_void_p", _VoidPointer)
-                import pynput.keyboard  # noqa: F401
+                elif name.startswith("_AX"):
+                    setattr(services, name[1:], getattr(self, name))
+        appkit = ModuleType("AppKit")
+        vars(appkit).update(self.appkit())
+        with pytest.MonkeyPatch.context() as patch:
+            for module in (quartz, services, appkit):
+                patch.setitem(sys.modules, module.__name__, module)
+            secure = SimpleNamespace(IsSecureEventInputEnabled=lambda: int(self.password))
+            patch.setattr("agent.macos.focus._carbon", lambda: secure)
             yield
 
     def _happen(self, event: _Event) -> None:
@@ -190,9 +195,6 @@ class FakeMac:
     def _CGEventCreateKeyboardEvent(self, source: None, keycode: int, down: bool) -> _Event:  # noqa: N802
         return _keyboard_event(keycode, down=down)
 
-    def _CGEventGetType(self, event: _Event) -> int:  # noqa: N802
-        return event.kind
-
     def _CGEventGetFlags(self, event: _Event) -> int:  # noqa: N802
         return event.flags
 
@@ -201,12 +203,6 @@ class FakeMac:
 
     def _CGEventGetIntegerValueField(self, event: _Event, wanted: int) -> int:  # noqa: N802
         return {_KEYCODE_FIELD: event.keycode, _PROCESS_FIELD: event.process}[wanted]
-
-    def _CGEventKeyboardGetUnicodeString(self, event: _Event, most: int, *_: None) -> tuple[int, str]:  # noqa: N802
-        return 1, "?"  # characters are not what this is about
-
-    def _CGEventKeyboardSetUnicodeString(self, event: _Event, length: int, text: str) -> None:  # noqa: N802
-        raise NotImplementedError("pressing characters is not part of this macOS")
 
     def _CGEventPost(self, where: int, event: _Event) -> None:  # noqa: N802
         if not self.trusted:
@@ -230,6 +226,9 @@ class FakeMac:
     def _CGEventTapEnable(self, tap: _Tap, enable: bool) -> None:  # noqa: N802
         tap.enabled = enable
 
+    def _CFMachPortInvalidate(self, tap: _Tap) -> None:  # noqa: N802
+        self._taps.remove(tap)
+
     def _CFMachPortCreateRunLoopSource(self, allocator: None, port: _Tap, order: int) -> _Tap:  # noqa: N802
         return port
 
@@ -244,6 +243,7 @@ class FakeMac:
         loop.work.put(None)
 
     def _CFRunLoopRunInMode(self, mode: str, seconds: float, return_after_one: bool) -> int:  # noqa: N802
+        self.turned_run_loop()
         loop = self._CFRunLoopGetCurrent()
         end_s = time.monotonic() + seconds
         while not loop.finished and not loop.stopped:
@@ -252,12 +252,9 @@ class FakeMac:
             except queue.Empty:
                 return _RUN_TIMED_OUT
             if work is not None and not loop.stopped:
-                work()  # what it raises comes out here (pyobjc, CGEventTapCallBack)
+                work()
         stopped, loop.stopped = loop.stopped, False
         return _RUN_STOPPED if stopped else _RUN_FINISHED
-
-    def _CGWindowListCopyWindowInfo(self, option: int, relative_to: int) -> list[dict[str, int]]:  # noqa: N802
-        return [{"kCGWindowNumber": number, "kCGWindowLayer": layer} for number, layer in self.windows]
 
 
 def _code(name: str) -> int:
@@ -273,19 +270,5 @@ def _keyboard_event(keycode: int, *, down: bool) -> _Event:
     return _Event(_KEY_DOWN if down else _KEY_UP, keycode, down)
 
 
-class _VoidPointer(ctypes.c_void_p):
-    @classmethod
-    def in_dll(cls, library: Any, name: str) -> "_VoidPointer":
-        return cls()
-
-
-def _carbon() -> SimpleNamespace:
-    """A layout that names no key: `get_unicode_to_keycode_map` serves pressing characters, which nobody does here."""
-    names = ("TISCopyCurrentKeyboardInputSource", "TISCopyCurrentASCIICapableKeyboardLayoutInputSource")
-    names += ("TISGetInputSourceProperty", "LMGetKbdType", "UCKeyTranslate")
-    # partial, because a function of a library is an object that takes argtypes and restype.
-    return SimpleNamespace(**{name: functools.partial(_nothing) for name in names})
-
-
-def _nothing(*_: Any) -> None:
-    return None
+def _wait_for(event: threading.Event) -> None:
+    event.wait()

@@ -12,6 +12,7 @@ from typing import Protocol, Self
 
 import pytest
 from conftest import wait_for
+from fake_mac_desktop import FakeWindow
 from fake_macos import FakeMac
 from fake_windows import FakeWindows
 from x11_person import KeyWindow, Person
@@ -175,7 +176,8 @@ class WindowsSystem(FakeWindows):
 
 
 class MacSystem(FakeMac):
-    says_when_lost = says_when_failed = "the listener ended by itself"
+    says_when_lost = "the listener ended by itself"
+    says_when_failed = "ZeroDivisionError: on a"
     lamp_only = frozenset({"caps_lock"})
     twins: frozenset[str] = frozenset()
     lacks = frozenset({"f13", "f14", "f15", *(name for name, key in KEYS.items() if key.mac_vk is None)})
@@ -183,14 +185,16 @@ class MacSystem(FakeMac):
 
     def __init__(self) -> None:
         super().__init__()
-        self.windows = [(1, 25), (self.game, 0), (self.other, 0)]  # the menu bar is above all
+        self.windows = [FakeWindow(1, pid=5_000_002, layer=24)]  # the menu bar is above all
+        self.windows += [FakeWindow(self.game), FakeWindow(self.other, pid=5_000_008)]
+        self.to_front(self.game)
 
     def press_long(self, name: str) -> None:
         for _ in range(5):
             self.press(name)
 
     def focus_other(self) -> None:
-        self.windows = [(1, 25), (self.other, 0), (self.game, 0)]
+        self.to_front(self.other)
 
     def deafen(self) -> None:
         self.refuses_taps = True

@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Iterator
 from contextlib import closing
-from typing import Any
 
 import pytest
 from conftest import PATIENCE_S, wait_for
@@ -15,10 +14,6 @@ from agent.keyboard.listener import KeyEvent, KeyListener
 from agent.keys import KEYS
 
 PERSON, AGENT = False, True
-
-
-def failing(system: str, reason: str) -> Any:
-    return pytest.param(system, marks=pytest.mark.xfail(strict=True, reason=reason))
 
 
 @pytest.fixture(params=[pytest.param("x11", marks=pytest.mark.display), "windows", "macos"])
@@ -95,15 +90,6 @@ def test_keys_that_are_not_watched_are_not_delivered(system: System) -> None:
     assert changes == [("a", True, PERSON), ("a", False, PERSON)]
 
 
-@pytest.mark.parametrize(
-    "system",
-    [
-        "x11",
-        "windows",
-        failing("macos", "pynput reads a modifier's direction from a flag that left and right share"),
-    ],
-    indirect=True,
-)
 @pytest.mark.parametrize("modifier", ["shift", "ctrl", "alt", "super"])
 def test_left_and_right_modifier_held_together_are_told_apart(system: System, modifier: str) -> None:
     heard = Heard()
@@ -330,15 +316,6 @@ def test_closing_the_emitter_twice_releases_nothing(system: System, agent: Emitt
     assert not system.is_down("d")
 
 
-@pytest.mark.parametrize(
-    "system",
-    [
-        "x11",
-        "windows",
-        failing("macos", "CGEventPost answers nothing, and trust is asked for at the start only"),
-    ],
-    indirect=True,
-)
 def test_keys_that_the_system_refuses_are_told(system: System) -> None:
     with system.losing_the_keyboard() as lose, closing(open_emitter(["a"])) as emitter:
         emitter.press(["a"])
