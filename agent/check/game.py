@@ -69,6 +69,14 @@ def _covered(view: View, text: str) -> Finding:
 
 def grab() -> Finding:
     """Whether another program has the keyboard to itself now. Raises `TwoframeError` without a display."""
+    if sys.platform == "darwin":
+        from agent.macos.focus import keyboard_is_taken
+
+        if keyboard_is_taken():
+            text = "some program reads a password; while it does, no other hears keys, and nothing is recorded"
+            remedy = "answer or close what asks for it; in Terminal's menu, turn off Secure Keyboard Entry"
+            return Finding("grab", ok=False, found=text, remedy=remedy)
+        return Finding("grab", ok=True, found="no program reads a password now")
     if sys.platform != "linux":
         return Finding("grab", ok=True, found="no program can grab the keyboard here")
     from agent.x11 import close_display, connect, keyboard_is_grabbed, x_errors

@@ -76,7 +76,11 @@ def _session() -> Finding:
             "Change high DPI settings, let 'Application' override the scaling",
         )
     if sys.platform == "darwin":
-        return Finding("session", ok=True, found="macOS")
+        from agent.macos.permissions import PERMISSIONS, lacking, remedy, told
+
+        missing = lacking(PERMISSIONS)
+        text = f"without the permission for {told(missing)}" if missing else f"with {told(PERMISSIONS)} permitted"
+        return Finding("session", ok=not missing, found=f"macOS, {text}", remedy=remedy(missing))
     display, wayland = os.environ.get("DISPLAY"), os.environ.get("WAYLAND_DISPLAY")
     if not display:
         remedy = "log in to a desktop, or set DISPLAY to one that runs X11 programs"
@@ -211,7 +215,9 @@ def _keyboard_limit() -> str:
 
 def _keyboard_remedy() -> str:
     if sys.platform == "darwin":
-        return "allow the terminal under Privacy & Security: Accessibility, and Input Monitoring"
+        from agent.macos.permissions import remedy
+
+        return remedy(("Accessibility", "Input Monitoring"))
     if sys.platform == "win32":
         return "close keyboard tools; if the game runs as administrator, run this so too"
     return "allow it where the desktop asks for that, and XTEST on a remote display; else use an X11 session"

@@ -210,6 +210,10 @@ def _open_mss(backend: str | None) -> tuple[mss.MSS, str]:
         from agent.screen.x11_pixels import open_mss
 
         return open_mss(backend)
+    if sys.platform == "darwin":
+        from agent.macos.permissions import check_permitted
+
+        check_permitted("Screen Recording")  # without it the desktop's background comes in place of all windows
     return mss.MSS(), "default"
 
 

@@ -1,4 +1,4 @@
-"""Windows on macOS, through PyWinCtl. Written after its documentation, not yet tried."""
+"""Windows on Windows, through PyWinCtl. Written after its documentation, not yet tried."""
 
 import queue
 import time

@@ -174,9 +174,10 @@ def _without_terminal(windows: Sequence[Listed]) -> list[Listed]:
         from agent.screen.x11_owner import processes_above
     elif sys.platform == "win32":
         from agent.screen.win32.desktop import processes_above
+    elif sys.platform == "darwin":
+        from agent.screen.macos_window import processes_above
     else:
         return list(windows)
-
     above = processes_above()
     return [window for window in windows if window.pid not in above]
 
@@ -191,6 +192,10 @@ def _desktop() -> Desktop:
         from agent.screen.win32.desktop import WindowsDesktop
 
         return WindowsDesktop()
+    if sys.platform == "darwin":
+        from agent.screen.macos_window import MacDesktop
+
+        return MacDesktop()
     from agent.screen.pywinctl_window import PyWinCtlDesktop
 
     return PyWinCtlDesktop()
