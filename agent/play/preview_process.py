@@ -12,9 +12,11 @@ import struct
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 from agent.errors import TwoframeError
+from agent.macos.focus import leaving_the_focus
 
 _LONGEST_SIDE = 280  # of a frame as it is shown, in pixels of the screen
 _LEAST_WIDTH = 180  # room for the names
@@ -204,7 +206,8 @@ def main(about_json: str) -> int:
 
         never_take_focus()  # Tk gives it to a program's first window
     try:
-        root = tkinter.Tk(className="twoframe preview")
+        with leaving_the_focus() if sys.platform == "darwin" else nullcontext():
+            root = tkinter.Tk(className="twoframe preview")
         failures: list[BaseException] = []
 
         def fail(kind: type[BaseException], error: BaseException, trace: Any) -> None:
