@@ -103,7 +103,9 @@ class Plan:
                     "--disturb: found --region, expected --window: keys go only to a window that is watched"
                 )
             if options.disturb and sys.platform == "darwin":
-                raise UsageError("--disturb: found macOS, where nothing tells its keys from yours; leave it out")
+                raise UsageError(
+                    "--disturb: found macOS, where it is untried whether its keys are told from yours; leave it out"
+                )
             actions = ActionSet.parse(options.keys, options.default)
             if not actions.keys:
                 raise UsageError("--keys: found no key, expected at least one; name them like left=a")
