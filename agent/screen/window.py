@@ -196,6 +196,4 @@ def _desktop() -> Desktop:
         from agent.screen.macos_window import MacDesktop
 
         return MacDesktop()
-    from agent.screen.pywinctl_window import PyWinCtlDesktop
-
-    return PyWinCtlDesktop()
+    raise TwoframeError(f"window: found the system {sys.platform}, expected Linux with X11, Windows or macOS")

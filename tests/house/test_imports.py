@@ -23,4 +23,4 @@ def test_collect_and_play_never_load_tensorflow(module: str) -> None:
 @pytest.mark.slow(3)
 @pytest.mark.training
 def test_train_never_loads_a_device() -> None:
-    assert not loaded_by("train.cli, train.fitting.fit, train.export") & {"mss", "pynput", "Xlib", "pywinctl"}
+    assert not loaded_by("train.cli, train.fitting.fit, train.export") & {"mss", "pynput", "Xlib"}
