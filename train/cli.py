@@ -27,7 +27,9 @@ from train.options import DESCRIPTION, TrainOptions
 from train.prepared_dataset import described, prepare_dataset
 from train.quiet import quieten_tensorflow
 from train.report.console import copycat_lines, truth_table
+from train.report.gains import gain_lines
 from train.sources import find_again, find_sources
+from train.starting_policy import StartingPolicy
 
 STOPPED = 130  # as a shell says it of Ctrl-C: not done, but nothing is lost
 
@@ -43,7 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def read_options(argv: Sequence[str] | None, here: Cluster) -> tuple[TrainOptions, dict[str, Any]]:
-    """From the command line; with --resume what is not given there is as it was when the training began.
+    """From the command line; with --resume what is not given there is as it was when the training began, with --from
+    most of it as that policy was learned.
 
     Beside them what the checkpoint tells of its recordings, if it does.
     """
@@ -59,9 +62,13 @@ def read_options(argv: Sequence[str] | None, here: Cluster) -> tuple[TrainOption
         )
 
     options = parsed()
+    if options.start and not options.resume:
+        start = StartingPolicy.read(options.start)
+        options = parsed(start.defaults(options))
+        options = start.with_its_network(options)
     if not options.resume:
-        learned, judges = (tuple(named(paths)) for paths in (options.recordings, options.validate))
-        return replace(options, recordings=learned, validate=judges), {}
+        learned, judges, kept = (tuple(named(paths)) for paths in (options.recordings, options.validate, options.keep))
+        return replace(options, recordings=learned, validate=judges, keep=kept), {}
     if not (here.is_chief or (options.out / CHECKPOINT_FILE).exists()):
         return options, {}
     settings, sources = read_settings(options.out)
@@ -82,8 +89,9 @@ def train(options: TrainOptions, console: Console, here: Cluster, sources: dict[
     TensorFlow takes seconds to start, so all that can be wrong with the recordings is looked at before.
     """
     with policy_folder(options, here), shortages_told(options, here):
-        found = find_again(sources, options) if sources else find_sources(options)
-        prepared = prepare_dataset(options, options.out, found)
+        start = StartingPolicy.read(options.start) if options.start else None
+        found = find_again(sources, options) if sources else find_sources(options, start)
+        prepared = prepare_dataset(options, options.out, found, start)
         for line in described(prepared):
             say(console, line)
 
@@ -114,6 +122,8 @@ def train(options: TrainOptions, console: Console, here: Cluster, sources: dict[
 
     names = prepared.dataset.actions.names
     console.print(truth_table(names, {"this policy": learned.judgement.scores, **prepared.baselines}))
+    for line in gain_lines(**learned.gains) if learned.gains else ():
+        say(console, line)
     for line in copycat_lines(learned.copycat):
         say(console, line)
     if agreement.weights == "float32" and not options.weights:

@@ -11,12 +11,17 @@ are its patches, and the rest of the encoder comes after the window is put toget
 with, the images are the channels of one image.
 """
 
+import io
+import zipfile
+from pathlib import Path
 from typing import Any, NamedTuple
 
+import h5py
 import keras
 import numpy as np
 from keras import layers, ops
 
+from agent.errors import TwoframeError
 from train.dataset.batches import DROPPED, REPEATED
 from train.encoders import RECIPES, ChannelLevels, Recipe, build_encoder, weights_dtype
 from train.options import Join
@@ -161,6 +166,26 @@ def probabilities_of_runs(network: Network, frames: Any, older_from: Any, *, tra
         older = ops.where(older_from == DROPPED, ops.zeros_like(lent), lent)
         sequence = ops.concatenate([older, newest], axis=1)
     return network.decider(sequence, training=training)
+
+
+def load_weights(network: Network, file: Path) -> None:
+    """Those of the same network in a `model.keras`, what its images are normalised with among them.
+
+    Only numbers are read of the file, no layer is made as it says. Raises `TwoframeError` for another network.
+    """
+    problem = ""
+    try:
+        with zipfile.ZipFile(file) as archive, h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as weights:
+            found: list[tuple[int, ...]] = []
+            weights.visititems(lambda _, item: found.append(item.shape) if isinstance(item, h5py.Dataset) else None)
+        if sorted(found) != sorted(tuple(variable.shape) for variable in network.model.weights):
+            problem = "the weights of another network than this version of twoframe makes"
+        else:
+            network.model.load_weights(file)
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        problem = f"no weights ({type(error).__name__})"
+    if problem:
+        raise TwoframeError(f"{file}: found {problem}, expected those of its policy; learn anew without --from")
 
 
 def parameters(model: Any) -> int:

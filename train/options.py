@@ -20,6 +20,7 @@ from train.dataset.rates import MAX_APART_MS
 DESCRIPTION = """Learn to play from recordings of somebody playing, and write a policy for play.
   train runs/monday runs/tuesday --out policies/first
   train --out policies/first --resume              go on after Ctrl-C or a crash
+  train runs/corrections --from policies/first --out policies/second
 
 RECORDING and --out are all it needs; the defaults are a good start."""
 
@@ -32,6 +33,9 @@ Precision = Literal["float32", "bfloat16"]
 Weights = Literal["int8", "float16", "float32"]
 Join = Literal["lstm", "channels"]
 Balance = Literal["none", "half", "full"]
+# What a network with its weights is made for; the rest of the options tells how it learns.
+NETWORK = ("size", "crop", "color", "frames", "apart_ms", "stride", "keys", "label_shift_ms", "encoder", "join")
+KEEP_SHARE = 0.5  # as much of the old as of the new: Mandlekar et al. 2020 weigh corrections so
 BALANCE = {"none": 0.0, "half": 0.5, "full": 1.0}  # the power of an action's share that its weight takes off
 
 
@@ -42,13 +46,19 @@ class TrainOptions:
     out: Annotated[Path, tyro.conf.arg(metavar="POLICY")]
     """New folder for the policy."""
     resume: bool = False
-    """Go on with the unfinished training in POLICY. Name its recordings only if they have moved."""
+    """Go on with the unfinished training in POLICY."""
     max_minutes: Annotated[float, tyro.conf.arg(metavar="M")] = 10.0
     """Learn for M minutes at most."""
     epochs: Annotated[int, tyro.conf.arg(metavar="N")] = 30
     """Learn each recording N times at most."""
     validate: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="RECORDING")] = ()
     """Judge by these recordings, not by parts of the rest."""
+    start: Annotated[Path | None, tyro.conf.arg(name="from", metavar="POLICY")] = None
+    """Teach this policy RECORDING, such as corrections."""
+    keep: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="RECORDING", help_behavior_hint="(default: its own)")] = ()
+    """Old ones, not to be forgotten."""
+    keep_share: Annotated[float, tyro.conf.arg(metavar="SHARE")] = KEEP_SHARE
+    """How much of what it learns is old."""
 
     size: Annotated[str | None, PICTURE, tyro.conf.arg(metavar="WIDTHxHEIGHT")] = None
     """Make the frames smaller than recorded, or all alike."""
@@ -128,7 +138,7 @@ class TrainOptions:
         def shares(*names: str) -> list[str]:
             found = {name: getattr(self, name) for name in names}
             return [
-                f"{_flag(name)}: found {value:g}, expected 0 to 1"
+                f"{flag_of(name)}: found {value:g}, expected 0 to 1"
                 for name, value in found.items()
                 if not 0 <= value <= 1
             ]
@@ -136,7 +146,7 @@ class TrainOptions:
         def at_least(least: float, *names: str) -> list[str]:
             found = {name: getattr(self, name) for name in names}
             return [
-                f"{_flag(name)}: found {value:g}, expected at least {least:g}"
+                f"{flag_of(name)}: found {value:g}, expected at least {least:g}"
                 for name, value in found.items()
                 if not (math.isfinite(value) and value >= least)
             ]
@@ -145,6 +155,12 @@ class TrainOptions:
             problems = at_least(1, "frames", "epochs", "batch", "run", "stride")
             problems += at_least(0, "seed", "apart_ms", "change_weight", "correction_weight")
             problems += shares("drop_older", "swap_older", "brightness", "shift", "erase")
+            if not 0 <= self.keep_share < 1:
+                problems.append(f"--keep-share: found {self.keep_share:g}, expected 0 to less than 1")
+            if not self.start and (self.keep or self.keep_share != KEEP_SHARE):
+                problems.append(
+                    "--keep, --keep-share: found no --from, expected it with them; without it all RECORDING count alike"
+                )
             if not self.recordings and not self.resume:
                 problems.append("RECORDING: found nothing, expected at least one folder made by collect")
             if self.apart_ms > MAX_APART_MS:
@@ -206,6 +222,8 @@ class TrainOptions:
             **asdict(self),
             "recordings": [str(path) for path in self.recordings],
             "validate": [str(path) for path in self.validate],
+            "keep": [str(path) for path in self.keep],
+            "start": str(self.start) if self.start else None,
             "out": str(self.out),
             "keys": list(self.keys),
             "mirror": list(self.mirror),
@@ -217,7 +235,9 @@ class TrainOptions:
         try:
             lists = {name: tuple(value[name]) for name in ("keys", "mirror")}
             paths = {name: tuple(Path(path) for path in value[name]) for name in ("recordings", "validate")}
-            return cls(**{**value, **lists, **paths, "out": Path(value["out"])})
+            paths["keep"] = tuple(Path(path) for path in value.get("keep", ()))  # not in those of an older train
+            start = Path(value["start"]) if value.get("start") else None
+            return cls(**{**value, **lists, **paths, "start": start, "out": Path(value["out"])})
         except (KeyError, TypeError):
             raise TwoframeError("settings: found something else, expected those of a training") from None
 
@@ -227,9 +247,9 @@ class TrainOptions:
         Recordings are known by what they hold, not by where they lie.
         """
         here, there = self.to_json(), other.to_json()
-        free = {"out", "resume", "weights", "recordings", "validate"}
+        free = {"out", "resume", "weights", "recordings", "validate", "keep"}
         return [
-            f"{_flag(name)}: found {_shown(here[name])}, expected {_shown(there[name])}"
+            f"{flag_of(name)}: found {shown(here[name])}, expected {shown(there[name])}"
             for name in here
             if name not in free and here[name] != there[name]
         ]
@@ -254,9 +274,14 @@ def mirrored(pairs: Sequence[str], actions: ActionSet) -> tuple[int, ...]:
     return tuple(swapped) if pairs else ()
 
 
-def _flag(name: str) -> str:
-    return "RECORDING" if name == "recordings" else f"--{name.replace('_', '-')}"
+def flag_of(name: str) -> str:
+    """As it is typed."""
+    named = {"recordings": "RECORDING", "start": "--from"}
+    return named.get(name, f"--{name.replace('_', '-')}")
 
 
-def _shown(value: Any) -> str:
-    return (" ".join(map(str, value)) or "nothing") if isinstance(value, list) else str(value)
+def shown(value: Any) -> str:
+    """A value of `TrainOptions.to_json` in an error."""
+    if isinstance(value, list):
+        return " ".join(map(str, value)) or "nothing"
+    return "nothing" if value is None else str(value)

@@ -1,6 +1,7 @@
 """A dataset prepared for one training: what there is to learn from and to judge by, and what must be beaten there."""
 
 import hashlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,16 +9,21 @@ from pathlib import Path
 import numpy as np
 
 from agent.actions import ActionSet
-from agent.arrays import Floats, Ints
+from agent.arrays import Bools, Floats, Ints
 from agent.errors import usage
 from agent.frames import Image
-from train.dataset.batches import Augmentation
+from agent.policy.format import LearnedFrom
+from agent.recording.key_log import never_pressed
+from train.dataset.batches import Augmentation, Rehearsal
 from train.dataset.dataset import Dataset, channel_statistics, open_dataset
-from train.dataset.frame_windows import Split, frame_windows_of, split, split_off
+from train.dataset.frame_windows import Split, frame_windows_of, require_windows, split, split_off
+from train.dataset.remembered import Draw, Parts, judged_parts, split_remembered
 from train.metrics import Scores, commonest, score, share
 from train.options import TrainOptions
-from train.sources import Sources, find_sources
+from train.sources import Sources, find_sources, recording_digest
+from train.starting_policy import StartingPolicy
 
+COMMONEST = "always the commonest"
 STANDING = 0.9  # of the windows: more are no game that is played
 
 
@@ -26,7 +32,9 @@ class PreparedDataset:
     """`training` and `validation` (M,) int64 are the last frames of the windows.
 
     `baselines` are the players that know nothing, by name, on the validation windows. `mean` and `deviation` (C,)
-    float32 are those of the pixels to learn from, 0..255.
+    float32 are those of the pixels to learn from, 0..255. Of a training that goes on from the policy `start`, `is_new`
+    (T,) bool are the frames of recordings that it was not learned from, and `rehearsal` says how much of the old ones
+    is learned.
     """
 
     sources: Sources
@@ -38,11 +46,17 @@ class PreparedDataset:
     augmentation: Augmentation
     mean: Floats
     deviation: Floats
+    start: StartingPolicy | None = None
+    is_new: Bools | None = None
+    rehearsal: Rehearsal | None = None
 
     def digest(self) -> str:
-        """Of what is learned from: the actions and times of all frames, and their pixels here and there."""
+        """Of what is learned from: the actions and times of all frames, and their pixels here and there; and of the
+        policy that it starts from."""
         dataset = self.dataset
         digest = hashlib.sha256(str(dataset.frame).encode())
+        if self.start:
+            digest.update(repr(sorted(self.start.meta.digests.items())).encode())
         for array in (dataset.labels, dataset.captured_ns, dataset.is_target):
             digest.update(np.ascontiguousarray(array).tobytes())
         for source in dataset.sources:
@@ -51,17 +65,19 @@ class PreparedDataset:
         return digest.hexdigest()
 
 
-def prepare_dataset(options: TrainOptions, room: Path, sources: Sources | None = None) -> PreparedDataset:
+def prepare_dataset(
+    options: TrainOptions, room: Path, sources: Sources | None = None, start: StartingPolicy | None = None
+) -> PreparedDataset:
     """Bring the recordings together and split them; frames prepared anew go to the folder `room`.
 
-    `sources` are the recordings, unless those that `options` name. Raises `TwoframeError` for whatever of it cannot
-    be learned from.
+    `sources` are the recordings, unless those that `options` name; `start` is the policy that the training goes on
+    from. Raises `TwoframeError` for whatever of it cannot be learned from.
     """
     with usage():
         actions = ActionSet.parse(options.keys) if options.keys else None
-    sources = sources or find_sources(options)
+    sources = sources or find_sources(options, start)
     dataset = open_dataset(
-        [*sources.learned, *sources.judges],
+        sources.recordings,
         actions=actions,
         frame_of=options.frame_of,
         shift_ms=options.label_shift_ms,
@@ -71,8 +87,12 @@ def prepare_dataset(options: TrainOptions, room: Path, sources: Sources | None =
         told=[name for name in ("size", "crop", "color") if getattr(options, name)],
         skip_disturbed=options.skip_disturbed,
         room=room,
+        policy=start.meta if start else None,
     )
-    if sources.judges:
+    is_new, rehearsal = None, None
+    if start:
+        drawn, is_new, rehearsal = _split_of_old_and_new(options, sources, start, dataset)
+    elif sources.judges:
         drawn = split_off(dataset, int(dataset.starts[len(sources.learned)]), frames=options.frames)
     else:
         drawn = split(dataset, frames=options.frames, seed=options.seed)
@@ -82,7 +102,7 @@ def prepare_dataset(options: TrainOptions, room: Path, sources: Sources | None =
     labels, is_change = dataset.labels[validation], dataset.is_change[validation]
     players = {
         "repeat the last action": dataset.previous[validation],
-        "always the commonest": commonest(labels, len(dataset.actions)),
+        COMMONEST: commonest(labels, len(dataset.actions)),
     }
     return PreparedDataset(
         sources=sources,
@@ -94,6 +114,60 @@ def prepare_dataset(options: TrainOptions, room: Path, sources: Sources | None =
         augmentation=options.augmentation(dataset.actions),
         mean=mean,
         deviation=deviation,
+        start=start,
+        is_new=is_new,
+        rehearsal=rehearsal,
+    )
+
+
+def _split_of_old_and_new(
+    options: TrainOptions, sources: Sources, start: StartingPolicy, dataset: Dataset
+) -> tuple[Split, Bools, Rehearsal]:
+    """What `start` was judged by stays what is judged by. Which frames are new, and how the old ones are learned.
+
+    Raises `TwoframeError` where nothing is left to learn from or to judge by.
+    """
+    known = {one.digest: one.judged for one in start.meta.recordings}
+    learned, kept = len(sources.learned), len(sources.kept)
+    judged: list[Parts | Draw] = []
+    is_new = np.zeros(len(dataset), np.bool_)
+    for i, recording in enumerate(sources.recordings):
+        parts = known.get(recording_digest(recording))
+        is_old = parts is not None or learned <= i < learned + kept
+        is_new[dataset.starts[i] : dataset.starts[i + 1]] = not is_old
+        if i >= learned + kept:
+            judged.append(((0, len(recording)),))
+        elif parts is not None:
+            judged.append(parts)
+        elif i >= learned:
+            judged.append(Draw("old", start.options.seed))  # as it was drawn, if all that was learned is named
+        else:
+            judged.append(() if sources.judges else Draw("new", options.seed))
+    drawn = split_remembered(dataset, judged, frames=options.frames)
+    rehearsal = Rehearsal(
+        int(dataset.starts[learned]), int(dataset.starts[learned + kept]), options.keep_share if kept else 0.0
+    )
+    if not rehearsal.share:
+        of_new = tuple(one for one in drawn.training if not rehearsal.start <= one.start < rehearsal.stop)
+        drawn = drawn._replace(training=of_new)
+    require_windows(dataset, drawn, frames=options.frames)
+    return drawn, is_new, rehearsal
+
+
+def remembered(prepared: PreparedDataset, policy: Path) -> tuple[LearnedFrom, ...]:
+    """What the policy that is written to the folder `policy` tells of its recordings: for trainings that start from
+    it."""
+
+    def seen_from_there(folder: Path) -> str:
+        try:
+            return os.path.relpath(folder.resolve(), policy.resolve())
+        except ValueError:  # on another drive of Windows
+            return str(folder.resolve())
+
+    parts = judged_parts(prepared.dataset, prepared.split)
+    return tuple(
+        LearnedFrom(seen_from_there(each.folder), recording_digest(each), judged)
+        for each, judged in zip(prepared.sources.recordings, parts, strict=True)
     )
 
 
@@ -106,9 +180,13 @@ def described(prepared: PreparedDataset) -> Iterator[str]:
         f"{dataset.frame} at {dataset.fps:g} fps; {len(prepared.training)} windows to learn from, "
         f"{len(prepared.validation)} to judge by"
     )
-    counts = np.bincount(dataset.labels[prepared.training], minlength=len(dataset.actions))
-    parts = zip(dataset.actions.names, counts / counts.sum(), strict=True)
+    parts = list(zip(dataset.actions.names, played_shares(prepared), strict=True))
     yield f"actions played: {', '.join(f'{name} {share(part)}' for name, part in parts)}"
+    if prepared.start and (unplayed := [name for name, part in parts if not part]):
+        yield (
+            f"warning: {', '.join(unplayed)} is nowhere in what is learned, and may be forgotten; name old recordings "
+            "with --keep"
+        )
     judged = np.bincount(dataset.labels[prepared.validation], minlength=len(dataset.actions))
     if unjudged := [name for name, count in zip(dataset.actions.names, judged, strict=True) if not count]:
         yield (
@@ -122,6 +200,18 @@ def described(prepared: PreparedDataset) -> Iterator[str]:
         )
     scores = [f"'{name}' is right in {share(player.accuracy)}" for name, player in prepared.baselines.items()]
     yield f"to beat: {', '.join(scores)}"
+
+
+def never_pressed_by_anybody(prepared: PreparedDataset) -> str:
+    """In words, which keys of the actions nobody pressed. A policy that goes on was told before."""
+    pressed = frozenset[str]().union(*(recording.pressed for recording in prepared.sources.recordings))
+    return "" if prepared.start else never_pressed(prepared.dataset.actions, pressed)
+
+
+def played_shares(prepared: PreparedDataset) -> tuple[float, ...]:
+    """The share of each action in what is learned."""
+    counts = np.bincount(prepared.dataset.labels[prepared.training], minlength=len(prepared.dataset.actions))
+    return tuple((counts / counts.sum()).tolist())
 
 
 def standing_share(prepared: PreparedDataset, most: int = 500) -> float:

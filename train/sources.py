@@ -11,15 +11,23 @@ import numpy as np
 from agent.errors import TwoframeError, UsageError
 from agent.recording.reader import Recording, find_recordings, matching, open_recordings
 from train.options import TrainOptions
+from train.starting_policy import StartingPolicy
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Recordings to learn from and, if told, to judge by. `notes` says what deserves a line: which were left out."""
+    """Recordings to learn from and, if told, to judge by; `kept` are old ones of the policy that a training starts
+    from. `notes` says what deserves a line: which were left out."""
 
     learned: tuple[Recording, ...]
     judges: tuple[Recording, ...] = ()
     notes: tuple[str, ...] = ()
+    kept: tuple[Recording, ...] = ()
+
+    @property
+    def recordings(self) -> tuple[Recording, ...]:
+        """All of them, in the order of the dataset."""
+        return (*self.learned, *self.kept, *self.judges)
 
     def to_json(self) -> dict[str, Any]:
         """Where they are and what they are, to find them again."""
@@ -27,11 +35,12 @@ class Sources:
         def told(recordings: Sequence[Recording]) -> list[dict[str, str]]:
             return [{"folder": str(each.folder.resolve()), "digest": recording_digest(each)} for each in recordings]
 
-        return {"learned": told(self.learned), "judges": told(self.judges)}
+        return {"learned": told(self.learned), "judges": told(self.judges), "kept": told(self.kept)}
 
 
-def find_sources(options: TrainOptions) -> Sources:
-    """What the command line names; an empty or broken recording among others is left out.
+def find_sources(options: TrainOptions, start: StartingPolicy | None = None) -> Sources:
+    """What the command line names, and what the policy to `start` from was learned from, where that is found; an empty
+    or broken recording among others is left out.
 
     Raises `TwoframeError` if there is no sound one, `UsageError` if one is both learned and judged by.
     """
@@ -42,7 +51,39 @@ def find_sources(options: TrainOptions) -> Sources:
             f"--validate: found {', '.join(sorted(path.name for path in both))} among what is learned from, "
             "expected other recordings"
         )
-    return Sources(tuple(learned), tuple(judges), tuple(f"left out: {line}" for line in (*wrong, *also_wrong)))
+    notes = [f"left out: {line}" for line in (*wrong, *also_wrong)]
+    kept: list[Recording] = []
+    if start:
+        known = {one.digest for one in start.meta.recordings}
+        learned.sort(key=lambda each: recording_digest(each) in known)  # those to draw from are neighbours
+        old, about_old = _old_ones(options, start)
+        named = {recording_digest(each) for each in (*learned, *judges)}
+        kept = [each for each in old if recording_digest(each) not in named]
+        notes += about_old
+    return Sources(tuple(learned), tuple(judges), tuple(notes), tuple(kept))
+
+
+def _old_ones(options: TrainOptions, start: StartingPolicy) -> tuple[list[Recording], list[str]]:
+    """What --keep names, else what the policy tells of and is found; and lines about what is not."""
+    if options.keep:
+        old, wrong = open_recordings(find_recordings(options.keep))
+        return old, [f"left out: {line}" for line in wrong]
+    told = {one.digest: start.folder / one.folder for one in start.meta.recordings}
+    search = _Search(options)
+    found = {digest: search.find(folder, digest) for digest, folder in told.items()}
+    missing = [str(folder.resolve()) for digest, folder in told.items() if found[digest] is None]
+    lines = []
+    if missing:
+        lines.append(
+            f"warning: {', '.join(missing)}: found no such recording any more, which {start.folder} was learned from; "
+            "what it forgets of that is not seen: name the place with --keep"
+        )
+    if not told:
+        lines.append(
+            f"warning: {start.folder} does not tell what it was learned from, as one of an older train; what it "
+            "forgets is not seen: name its recordings with --keep"
+        )
+    return [recording for recording in found.values() if recording], lines
 
 
 def find_again(kept: dict[str, Any], options: TrainOptions) -> Sources:
@@ -51,7 +92,8 @@ def find_again(kept: dict[str, Any], options: TrainOptions) -> Sources:
     Raises `TwoframeError` naming those that are not found.
     """
     try:
-        wanted = {part: [(Path(one["folder"]), str(one["digest"])) for one in kept[part]] for part in _PARTS}
+        told = {"kept": [], **kept}  # not in a checkpoint of an older train
+        wanted = {part: [(Path(one["folder"]), str(one["digest"])) for one in told[part]] for part in _PARTS}
     except (KeyError, TypeError):
         raise TwoframeError(f"{options.out}: found a checkpoint with odd recordings, expected one of train") from None
     search = _Search(options)
@@ -73,17 +115,17 @@ def find_again(kept: dict[str, Any], options: TrainOptions) -> Sources:
             f"{'; '.join(problems)}; expected it as it was when the training began: put it back or name its place, "
             f"{options.resume_command('RECORDING...')}"
         )
-    return Sources(tuple(found["learned"]), tuple(found["judges"]), tuple(notes))
+    return Sources(tuple(found["learned"]), tuple(found["judges"]), tuple(notes), tuple(found["kept"]))
 
 
-_PARTS = ("learned", "judges")
+_PARTS = ("learned", "judges", "kept")
 
 
 class _Search:
     """Looks each recording up by its digest, the likely places first; a place is read once."""
 
     def __init__(self, options: TrainOptions) -> None:
-        given = (*options.recordings, *options.validate)
+        given = (*options.recordings, *options.validate, *options.keep)
         self._named = [path for one in given for path in matching(one) if path.exists()]
         self._seen: dict[Path, tuple[str, Recording] | None] = {}
 

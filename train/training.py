@@ -14,7 +14,7 @@ from rich.console import Console
 from agent.errors import TwoframeError, shortage
 from agent.live_line import say
 from agent.machine import versions
-from agent.policy.format import PolicyMeta, packed_patterns
+from agent.policy.format import MODEL_FILE, PolicyMeta, packed_patterns
 from train.dataset.batches import Batches, Share
 from train.dataset.frame_windows import frame_window_weights
 from train.encoders import RECIPES
@@ -25,13 +25,16 @@ from train.fitting.fit import Fit, Fitting, Judgement, Observer, Plan, judge
 from train.fitting.history import Epoch, History
 from train.fitting.learner import Learner
 from train.fitting.together import arrays_to_all, require_alike, text_to_all
-from train.model import Network, build_network, parameters
+from train.model import Network, build_network, load_weights, parameters
 from train.options import BALANCE, TrainOptions
-from train.prepared_dataset import PreparedDataset
+from train.prepared_dataset import PreparedDataset, remembered
 from train.report.console import EpochLines
 from train.report.copycat import Copycat, find_copycat
 from train.report.event_files import EventFiles
+from train.report.gains import Worth, is_worse, worth, worth_lines
 from train.report.pictures import write_report
+
+FURTHER = 0.3  # of the encoder's learning rate, for a network that has learned already
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ class Learned:
     judgement: Judgement
     copycat: Copycat
     seconds: float
+    gains: dict[str, Worth]
+    """Of a training that went on from a policy: `before` and `after`; else empty."""
 
 
 def start_tensorflow(options: TrainOptions, here: Cluster) -> Any:
@@ -109,7 +114,7 @@ def _learn(
     with strategy.scope():
         network = _build(options, prepared, precision_of(options))
         recipe = RECIPES[options.encoder]
-        learning_rate = options.learning_rate or recipe.learning_rate
+        learning_rate = options.learning_rate or recipe.learning_rate * (FURTHER if options.start else 1.0)
         learner = Learner(network, recipe.optimizer(learning_rate), learning_rate, recipe.clip_norm)
     say(
         console,
@@ -121,6 +126,13 @@ def _learn(
     require_alike(learner, here, {"settings": json.dumps(settings), "recordings": digest})
     history = _resumed(options, learner, here, digest) if options.resume else History()
 
+    def worth_now(judgement: Judgement) -> Worth:
+        return {} if prepared.is_new is None else worth(judgement, dataset, validation.weights, prepared.is_new)
+
+    if prepared.start and not history.before:
+        history.before = worth_now(judge(learner, dataset, validation))
+    for line in worth_lines(history.before):
+        say(console, line)
     sources = prepared.sources.to_json() if here.is_chief else {}
 
     def keep() -> None:
@@ -148,16 +160,23 @@ def _learn(
     if fit.kept is None:
         return fit
     judgement = judge(learner, dataset, validation)
+    kept = fit.kept
+    if history.best and kept is not history.best and is_worse(history.before, worth_now(judgement), "new"):
+        learner.set_weights(history.best_weights)
+        kept, judgement = history.best, judge(learner, dataset, validation)
     copycat = find_copycat(learner, dataset, validation, judgement, frames=options.frames)
-    return Learned(network, fit, fit.kept, judgement, copycat, time.monotonic() - started_s)
+    gains = {"before": history.before, "after": worth_now(judgement)} if history.before else {}
+    return Learned(network, fit, kept, judgement, copycat, time.monotonic() - started_s, gains)
 
 
 def _build(options: TrainOptions, prepared: PreparedDataset, precision: str) -> Network:
+    """A new network, or one with the weights of the policy to start from: what a layer makes of its constants it makes
+    when they are loaded."""
     keras.utils.set_random_seed(options.seed)
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
     try:
-        return build_network(
+        network = build_network(
             options.encoder,
             prepared.dataset.frame.shape,
             frames=options.frames,
@@ -168,6 +187,9 @@ def _build(options: TrainOptions, prepared: PreparedDataset, precision: str) -> 
         )
     finally:
         keras.config.set_dtype_policy(before)
+    if prepared.start:
+        load_weights(network, prepared.start.folder / MODEL_FILE)
+    return network
 
 
 def _batches(options: TrainOptions, prepared: PreparedDataset, strategy: Any, here: Cluster) -> tuple[Batches, Batches]:
@@ -188,8 +210,12 @@ def _batches(options: TrainOptions, prepared: PreparedDataset, strategy: Any, he
             batch_windows=options.batch,
             share=Share(here.index, here.workers),
             parts=strategy.num_replicas_in_sync,
+            rehearsal=rehearsal,
         )
-        for stretches in (prepared.split.training, prepared.split.validation)
+        for stretches, rehearsal in (
+            (prepared.split.training, prepared.rehearsal),
+            (prepared.split.validation, None),
+        )
     )
     return training, validation
 
@@ -201,8 +227,8 @@ def _resumed(options: TrainOptions, learner: Learner, here: Cluster, digest: str
     problem = ""
     if found and found.recordings != digest:
         problem = (
-            f"{options.out}: found a training on other recordings, expected the same as when it began; "
-            "put them back or start in a new folder"
+            f"{options.out}: found a training on other recordings, or from another policy, expected the same as when "
+            "it began; put them back or start in a new folder"
         )
     elif found and not (_alike(found.state, like) and _alike(found.history.best_weights, weights, or_none=True)):
         problem = f"{options.out}: found a checkpoint of another network, expected this one; start in a new folder"
@@ -245,6 +271,7 @@ def write_policy(options: TrainOptions, prepared: PreparedDataset, learned: Lear
         patterns=packed_patterns(meta.frame, dataset.frame),
         digests={},
         window_marks=meta.window_marks,
+        recordings=remembered(prepared, options.out),
     )
     epochs = learned.fit.history.epochs
     write_report(
@@ -267,6 +294,7 @@ def _metrics(prepared: PreparedDataset, learned: Learned) -> dict[str, Any]:
         "validation": learned.judgement.to_json(),
         "baselines": {name: scores.to_json() for name, scores in prepared.baselines.items()},
         "copycat": learned.copycat.to_json(),
+        **({"gains": learned.gains} if learned.gains else {}),
         "training_windows": len(prepared.training),
         "epoch": learned.kept.number,
         "ended": learned.fit.ended or "stopped",

@@ -38,12 +38,38 @@ class Spacing:
 
 
 @dataclass(frozen=True, slots=True)
+class LearnedFrom:
+    """A recording that a policy was learned from: where it lay as seen from the policy's folder, what it is, and the
+    frames, from the first to before the last, that were kept to judge by and never learned."""
+
+    folder: str
+    digest: str
+    judged: tuple[tuple[int, int], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"folder": self.folder, "digest": self.digest, "judged": [list(part) for part in self.judged]}
+
+    @classmethod
+    def from_json(cls, value: Any) -> "LearnedFrom":
+        """Raises `TwoframeError` for anything that `to_json` cannot have written."""
+        if not isinstance(value, dict):
+            raise TwoframeError(f"recordings: found {str(value)[:40]!r}, expected recordings")
+        check_types(value, {"folder": str, "digest": str, "judged": list})
+        for part in value["judged"]:
+            is_pair = isinstance(part, list) and len(part) == 2 and all(type(frame) is int for frame in part)
+            if not (is_pair and 0 <= part[0] < part[1]):
+                raise TwoframeError(f"judged: found {str(part)[:40]}, expected two frames, the first before the last")
+        return cls(value["folder"], value["digest"], tuple((first, stop) for first, stop in value["judged"]))
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyMeta:
     """`recorded` is how the screen was recorded, `frame` what the model sees of that: `play` applies both in order.
 
     `frames_per_window` is the N of a window, `apart` how many ticks lie from each to the next, `feature_size` the D
-    of the encoder, `patterns` the prepared patterns of the pixel contract, `digests` SHA-256 by file name. Raises
-    `TwoframeError` naming every problem.
+    of the encoder, `patterns` the prepared patterns of the pixel contract, `digests` SHA-256 by file name.
+    `recordings` are what it was learned from, none in a policy of an older train. Raises `TwoframeError` naming every
+    problem.
     """
 
     recorded: FrameSpec
@@ -63,6 +89,7 @@ class PolicyMeta:
     patterns: tuple[bytes, ...]
     digests: dict[str, str]
     window_marks: WindowMarks = NO_MARKS
+    recordings: tuple[LearnedFrom, ...] = ()
 
     def __post_init__(self) -> None:
         problems = []
@@ -112,6 +139,7 @@ class PolicyMeta:
             "window_marks": self.window_marks.to_json(),
             "region": self.region.to_json(),
             "training": self.training,
+            "recordings": [recording.to_json() for recording in self.recordings],
             "metrics": self.metrics,
             "versions": self.versions,
             "patterns": [base64.b64encode(packed).decode() for packed in self.patterns],
@@ -137,6 +165,9 @@ class PolicyMeta:
             "digests": dict,
         }
         check_types(value, typed)
+        recordings = value.get("recordings", [])
+        if not isinstance(recordings, list):
+            raise TwoframeError("recordings: found something else, expected a list of recordings")
         spacing, packed = value["spacing_ns"], value["patterns"]
         if len(spacing) != 3 or not all(type(ns) is int for ns in spacing):
             raise TwoframeError("spacing_ns: found something else, expected three numbers")
@@ -164,6 +195,7 @@ class PolicyMeta:
             patterns=patterns,
             digests=value["digests"],
             window_marks=WindowMarks.from_json(value.get("window_marks")),
+            recordings=tuple(LearnedFrom.from_json(recording) for recording in recordings),
         )
 
 

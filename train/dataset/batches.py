@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from agent.arrays import Floats, Ints, Levels
+from agent.arrays import Bools, Floats, Ints, Levels
 from train.dataset.dataset import Dataset
 from train.dataset.frame_windows import Stretch
 
@@ -38,6 +38,15 @@ class Augmentation(NamedTuple):
     mirror: tuple[int, ...] = ()
     drop_older: float = 0.0
     swap_older: float = 0.0
+
+
+class Rehearsal(NamedTuple):
+    """Frames `start` to `stop - 1` of the dataset are old ones: of all windows of an epoch they make at most `share`,
+    0 to less than 1, drawn anew for each."""
+
+    start: int
+    stop: int
+    share: float
 
 
 class Share(NamedTuple):
@@ -66,7 +75,8 @@ class Batch(NamedTuple):
 
 
 class Batches:
-    """All windows of `stretches`, each exactly once per epoch. `weights` (T,) float32 by the window's last frame.
+    """All windows of `stretches`, each exactly once per epoch, but for those of a `rehearsal`. `weights` (T,) float32
+    by the window's last frame.
 
     `run_frames` (L) is raised to the window's size where it is smaller; `batch_windows` is met to within a run
     for each part that works on the batch, of which there are a multiple of `parts`.
@@ -83,11 +93,13 @@ class Batches:
         batch_windows: int,
         share: Share = Share(),  # noqa: B008 - a tuple
         parts: int = 1,
+        rehearsal: Rehearsal | None = None,
     ) -> None:
         self._dataset = dataset
         self._stretches = stretches
         self.weights = weights
         self._frames = frames
+        self._rehearsal = rehearsal
         self.run_frames = max(run_frames, frames)
         self.run_windows = self.run_frames - frames + 1
         self.runs = max(1, round(batch_windows / self.run_windows / parts)) * parts
@@ -126,8 +138,20 @@ class Batches:
             index.append(row[np.clip(frames, 0, len(row) - 1)])
             ends.append(np.where(inside & self._dataset.is_target[last_frames], last_frames, -1))
         all_index, all_ends = np.concatenate(index), np.concatenate(ends)
-        useful = (all_ends >= 0).any(axis=1)
+        useful: Bools = np.asarray((all_ends >= 0).any(axis=1))
+        if self._rehearsal:
+            useful[self._left_out(all_index[:, 0], useful, phase)] = False
         return all_index[useful], all_ends[useful]
+
+    def _left_out(self, first: Ints, useful: Bools, rng: np.random.Generator | None) -> Ints:
+        """Which of the runs that begin at the frames `first` (M,) are too many of the old ones; drawn, if there is
+        something to draw with."""
+        assert self._rehearsal
+        start, stop, share = self._rehearsal
+        is_old = (first >= start) & (first < stop)
+        old = np.flatnonzero(is_old & useful)
+        wanted = round(int((useful & ~is_old).sum()) * share / (1 - share))
+        return (old if rng is None else rng.permutation(old))[wanted:]
 
     def _stratified(self, ends: Ints, rng: np.random.Generator) -> Ints:
         """A random order of the runs in which every batch has about the same share of each action: the windows of a

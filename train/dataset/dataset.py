@@ -6,7 +6,7 @@ Frames stay on disk and are mapped; labels and times are small and live in memor
 import errno
 import tempfile
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -16,7 +16,7 @@ from agent.actions import ActionSet
 from agent.arrays import Bools, Floats, Ints, Levels
 from agent.errors import TwoframeError
 from agent.frames import FrameSpec, Image, prepare
-from agent.policy.format import Spacing
+from agent.policy.format import PolicyMeta, Spacing
 from agent.recording.format import PERSON, Meta
 from agent.recording.reader import Recording
 from train.dataset.joining import join, key_notes
@@ -82,6 +82,25 @@ class Dataset:
     def _recording_of(self, t: int) -> int:
         return int(np.searchsorted(self.starts, t, side="right")) - 1
 
+    def part(self, first: int, stop: int) -> "Dataset":
+        """The recordings from the `first` to before `stop` alone."""
+        frames = slice(int(self.starts[first]), int(self.starts[stop]))
+        steps = self.steps
+        if steps:
+            steps = replace(steps, strides=steps.strides[first:stop], aparts=steps.aparts[first:stop])
+        return replace(
+            self,
+            sources=self.sources[first:stop],
+            starts=self.starts[first : stop + 1] - self.starts[first],
+            labels=self.labels[frames],
+            previous=self.previous[frames],
+            gap_before=self.gap_before[frames],
+            is_target=self.is_target[frames],
+            is_correction=self.is_correction[frames],
+            captured_ns=self.captured_ns[frames],
+            steps=steps,
+        )
+
     def gather(self, index: Ints, out: Levels) -> None:
         """Copy the frames `index` (L,), all of one recording, to `out` (L, H, W, C)."""
         i = self._recording_of(int(index[0]))
@@ -112,6 +131,7 @@ def open_dataset(
     frames: int = 2,
     told: Collection[str] = (),
     skip_disturbed: bool = False,
+    policy: PolicyMeta | None = None,
 ) -> Dataset:
     """Bring `recordings` together (`train/dataset/joining.py`).
 
@@ -123,20 +143,32 @@ def open_dataset(
     prepared anew go to a file without a name in the folder `room`.
     Frames under `collect --disturb` are learned too, by the keys that the person held against it (the labels of DART,
     Laskey et al. 2017), unless `skip_disturbed`: there what moves on the screen does not tell what is held.
+    A `policy` that goes on learning says what all is brought to, in place of the recordings and of `shift_ms` and
+    `apart_ms`, and knows actions that nobody plays in them.
     Raises `TwoframeError` naming the folders that do not fit.
     """
-    joined_to = join(recordings, with_own_actions=actions is None, told=told)
+    joined_to = join(recordings, with_own_actions=actions is None, told=told, policy=policy, stride=stride)
     meta = joined_to.meta
-    steps = steps_between(recordings, meta.fps, stride=stride, apart_ms=apart_ms, frames=frames)
-    if shift_ms is None:
+    steps = steps_between(
+        recordings,
+        meta.fps,
+        stride=stride,
+        apart_ms=apart_ms,
+        frames=frames,
+        ticks_apart=policy.apart if policy else None,
+    )
+    if policy:
+        shift_ms = policy.label_shift_ms
+    elif shift_ms is None:
         shift_ms = 1000 * stride / meta.fps / 2 + LATENCY_MS
     shift_ns = round(shift_ms * 1e6)
     labels = [_labels(one, actions or one.meta.actions, shift_ns, skip_disturbed) for one in recordings]
-    key_lines = tuple(key_notes(recordings, actions))
-    actions = actions or meta.actions
+    key_lines = () if policy else tuple(key_notes(recordings, actions))
+    actions = policy.actions if policy else actions or meta.actions
     joined = np.concatenate([label for label, _ in labels])
     is_target = np.concatenate([target for _, target in labels])
-    _check_every_action(joined[is_target], actions, [recording.folder for recording in recordings])
+    if not policy:
+        _check_every_action(joined[is_target], actions, [recording.folder for recording in recordings])
 
     gaps = [recording.gap_before() for recording in recordings]
     previous = [previous_actions(label, gap, n) for (label, _), gap, n in zip(labels, gaps, steps.strides, strict=True)]

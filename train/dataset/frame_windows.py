@@ -51,14 +51,15 @@ def frame_windows_of(dataset: Dataset, stretches: Sequence[Stretch], frames: int
     return joined[dataset.is_target[joined]]
 
 
-def split(dataset: Dataset, *, frames: int, seed: int) -> Split:
+def split(dataset: Dataset, *, frames: int, seed: int, every_action: bool = True) -> Split:
     """Contiguous blocks spread over the recordings for validation, the rest for training.
 
     One block of about `VALIDATION_SHARE` lies at random in each section of half a minute, a guard on both of
     its sides. Of several draws the one is taken whose windows show every action on both sides and whose validation
     windows come nearest to the shares of all. Where no draw shows them all, the blocks are laid where the rare actions
     are. The same for the same seed; and what there is decides, not the seed, whether it can be learned from. Raises
-    `TwoframeError` where no windows are left.
+    `TwoframeError` where no windows are left. Without `every_action`, actions that nobody plays are not missed, and
+    where there is too little to keep some for validation, all is for training.
     """
     total = len(dataset)
     everything = frame_windows_of(dataset, stretches_of(dataset.gap_before, np.ones(total, np.bool_)), frames)
@@ -69,9 +70,16 @@ def split(dataset: Dataset, *, frames: int, seed: int) -> Split:
         )
     reach = (frames - 1) * dataset.widest_apart
     wanted = _shares(dataset, everything)
-    _require(dataset, wanted, is_judged=True)
+    is_played = wanted > 0
+    if every_action:
+        _require(dataset, wanted, is_judged=True)
     places = Places.of(dataset, everything, reach)
-    _require(dataset, wanted, is_judged=bool(places.allowed.any()))
+    can_judge = bool(places.allowed.any())
+    taken = len(places.sections) * (places.block + 2 * places.guard)  # from what is learned
+    if every_action:
+        _require(dataset, wanted, is_judged=can_judge)
+    elif not can_judge or taken > total / 2:
+        return Split(stretches_of(dataset.gap_before, np.ones(total, np.bool_)), (), 0)
 
     def drawn(starts: Sequence[int]) -> tuple[float, Split]:
         is_validation, is_near = np.zeros(total, np.bool_), np.zeros(total, np.bool_)
@@ -83,7 +91,7 @@ def split(dataset: Dataset, *, frames: int, seed: int) -> Split:
         )
         training = _shares(dataset, frame_windows_of(dataset, one.training, frames))
         validation = _shares(dataset, frame_windows_of(dataset, one.validation, frames))
-        missing = int((training == 0).sum()) * len(wanted) + int((validation == 0).sum())
+        missing = int((training == 0)[is_played].sum()) * len(wanted) + int((validation == 0)[is_played].sum())
         return float(np.abs(validation - wanted).sum()) + 10.0 * missing, one
 
     def best(draws: Iterator[list[int]]) -> tuple[float, Split]:
@@ -132,6 +140,8 @@ class Places(NamedTuple):
         places = places._replace(allowed=within & judged.any(axis=0))
         for action in np.argsort(np.bincount(labels, minlength=len(windows)), kind="stable"):
             own = ends[labels == action]
+            if not len(own):
+                continue
             left = [places.without(int(kept)) for kept in (own[0], own[-1])]
             places = max(left, key=lambda one: int((one.allowed & judged[action]).any()))
         return places
@@ -187,6 +197,15 @@ def split_off(dataset: Dataset, first: int, *, frames: int) -> Split:
     training = _shares(dataset, frame_windows_of(dataset, drawn.training, frames))
     _require(dataset, training, is_judged=len(frame_windows_of(dataset, drawn.validation, frames)) > 0)
     return drawn
+
+
+def require_windows(dataset: Dataset, drawn: Split, *, frames: int) -> None:
+    """Raise `TwoframeError` unless `drawn` has windows to learn from and to judge by, of whatever actions."""
+    for stretches, what in ((drawn.training, "to learn from"), (drawn.validation, "to judge by")):
+        if not len(frame_windows_of(dataset, stretches, frames)):
+            raise TwoframeError(
+                f"recordings: found no windows {what} with a person's keys, expected some; record longer"
+            )
 
 
 def _shares(dataset: Dataset, windows: Ints) -> Doubles:

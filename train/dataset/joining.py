@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from agent.actions import ActionSet
 from agent.errors import raise_if_any
 from agent.frames import LEAST_SIDE, Box, FrameSpec
+from agent.policy.format import PolicyMeta
 from agent.recording.format import MAX_FPS, Meta
 from agent.recording.key_log import KEYS_REMEDY, never_pressed
 from agent.recording.reader import Recording
 from agent.recording.window_marks import NO_MARKS, WindowMarks
-from train.dataset.rates import common_rate, rate_notes
+from train.dataset.rates import MOST, common_rate, rate_notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,24 +31,38 @@ class Joined:
     notes: tuple[str, ...]
 
 
-def join(recordings: Sequence[Recording], *, with_own_actions: bool, told: Collection[str]) -> Joined:
-    """Bring `recordings` together; `told` are those of `size`, `crop` and `color` that were asked for.
+def join(
+    recordings: Sequence[Recording],
+    *,
+    with_own_actions: bool,
+    told: Collection[str],
+    policy: PolicyMeta | None = None,
+    stride: int = 1,
+) -> Joined:
+    """Bring `recordings` together; `told` are those of `size`, `crop` and `color` that were asked for. A `policy` that
+    sees every `stride`-th frame says what they are brought to.
 
     Raises `TwoframeError` naming the folders that do not fit, each with what would help.
     """
     raise_if_any(problem for recording in recordings for problem in _unfit(recording))
     first = recordings[0]
-    frame = least_frame([recording.meta.frame for recording in recordings])
-    actions_differ = _actions_differ(recordings) if with_own_actions else ()
-    raise_if_any([*actions_differ, *_pictures_differ(recordings, frame, told)])
+    frame: FrameSpec | None
+    if policy:
+        frame, rate_hz, whose = policy.recorded, policy.fps * stride, "the policy has"
+        raise_if_any(
+            problem for recording in recordings for problem in _unlike(recording, policy, actions=with_own_actions)
+        )
+    else:
+        frame, rate_hz, whose = least_frame([each.meta.frame for each in recordings]), common_rate(recordings), MOST
+        actions_differ = _actions_differ(recordings) if with_own_actions else ()
+        raise_if_any([*actions_differ, *_pictures_differ(recordings, frame, told)])
     assert frame is not None  # else the pictures differ
     made = [made_like(recording.meta.frame, frame) for recording in recordings]
     ways = tuple(
         None if way is None or (way.shape == recording.meta.frame.shape and way.crop is None) else way
         for way, recording in zip(made, recordings, strict=True)
     )
-    rate_hz = common_rate(recordings)
-    notes = [*rate_notes(recordings, rate_hz), *_picture_notes(recordings, ways, frame)]
+    notes = [*rate_notes(recordings, rate_hz, whose), *_picture_notes(recordings, ways, frame)]
     if with_own_actions:
         notes += _default_notes(recordings)
     return Joined(replace(first.meta, frame=frame, fps=rate_hz, window_marks=_marks(recordings)), ways, tuple(notes))
@@ -111,6 +126,23 @@ def _unfit(recording: Recording) -> Iterator[str]:
         yield (
             f"{recording.folder}: found {recording.rate_hz:g} frames a second, expected at most {MAX_FPS:g}; "
             "record again"
+        )
+
+
+def _unlike(recording: Recording, policy: PolicyMeta, *, actions: bool) -> Iterator[str]:
+    """What of a recording a policy that goes on learning cannot take: its network was made for what it has."""
+    found, expected = str(recording.meta.actions), str(policy.actions)
+    remedy = "learn all anew without --from"
+    if actions and found != expected:
+        yield (
+            f"{recording.folder}: found actions {found}, expected {expected} as the policy has them; "
+            f"record with --keys {expected} or {remedy}"
+        )
+    if made_like(recording.meta.frame, policy.recorded) is None:
+        size = f"--size {policy.recorded.width}x{policy.recorded.height} --color {policy.recorded.color}"
+        yield (
+            f"{recording.folder}: found frames {_shown(recording.meta.frame)}, expected {_shown(policy.recorded)} as "
+            f"the policy has them; record with {size} or {remedy}"
         )
 
 

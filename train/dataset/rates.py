@@ -11,6 +11,7 @@ from agent.recording.reader import Recording
 
 APART_TOLERANCE = 0.1  # frames of a window further off their time than this share are those of another motion
 MAX_APART_MS = 1000.0
+MOST = "most recordings have"
 _MOST_NOTES = 3  # of one kind
 
 
@@ -33,17 +34,24 @@ def common_rate(recordings: Sequence[Recording]) -> float:
 
 
 def steps_between(
-    recordings: Sequence[Recording], rate_hz: float, *, stride: int, apart_ms: float, frames: int
+    recordings: Sequence[Recording],
+    rate_hz: float,
+    *,
+    stride: int,
+    apart_ms: float,
+    frames: int,
+    ticks_apart: int | None = None,
 ) -> Steps:
     """The steps of a policy that sees every `stride`-th frame of `rate_hz`, in windows `apart_ms` apart.
 
     Decided is every `stride`-th frame, so the time from one frame of a window to the next is a number of these: the
-    one nearest to `apart_ms`, or a neighbour of it where only that is met by all recordings. Raises `TwoframeError`
-    naming those whose frames do not come at such times, and what time would do.
+    one nearest to `apart_ms`, or a neighbour of it where only that is met by all recordings; `ticks_apart` where a
+    policy has it already. Raises `TwoframeError` naming those whose frames do not come at such times, and what would
+    do.
     """
     rates_hz = [recording.rate_hz for recording in recordings]
     own_strides = tuple(max(1, round(stride * rate / rate_hz)) for rate in rates_hz)
-    nearest = max(1, round(apart_ms / 1000 * rate_hz / stride))
+    nearest = ticks_apart or max(1, round(apart_ms / 1000 * rate_hz / stride))
 
     def own(ticks: int) -> tuple[int, ...]:
         return tuple(max(1, round(ticks * stride * rate / rate_hz)) for rate in rates_hz)
@@ -56,27 +64,30 @@ def steps_between(
             if abs(apart / rate / time_s - 1) > APART_TOLERANCE
         ]
 
-    for ticks in (nearest, nearest - 1, nearest + 1):
+    for ticks in (nearest,) if ticks_apart else (nearest, nearest - 1, nearest + 1):
         if ticks >= 1 and (frames == 1 or not misfits(ticks)):
             return Steps(stride, ticks * stride, own_strides, own(ticks))
     most = min(MAX_APART, int(MAX_APART_MS / 1000 * rate_hz / stride))
     fitting = [ticks for ticks in range(1, most + 1) if not misfits(ticks)]
     remedy = ""
-    if fitting:
+    if ticks_apart:
+        remedy = f"record with --fps {rate_hz:g} or "
+    elif fitting:
         ticks = min(fitting, key=lambda ticks: abs(ticks - nearest))
         remedy = f"--apart-ms {1000 * ticks * stride / rate_hz:.0f} fits all, or "
     time_ms = 1000 * nearest * stride / rate_hz
+    whose = "the policy has" if ticks_apart else "most have"
     raise TwoframeError(
         "; ".join(
-            f"{recording.folder}: found {recording.rate_hz:g} frames a second, most have {rate_hz:g}, expected two of "
-            f"them about {time_ms:.0f} ms apart"
+            f"{recording.folder}: found {recording.rate_hz:g} frames a second, {whose} {rate_hz:g}, "
+            f"expected two of them about {time_ms:.0f} ms apart"
             for recording in misfits(nearest)
         )
         + f"; {remedy}train them apart"
     )
 
 
-def rate_notes(recordings: Sequence[Recording], rate_hz: float) -> Iterator[str]:
+def rate_notes(recordings: Sequence[Recording], rate_hz: float, whose: str = MOST) -> Iterator[str]:
     """In words: where frames did not come as they were asked for, and which recordings lie far off `rate_hz`."""
     missed = [recording for recording in recordings if recording.rate_hz != recording.meta.fps]
     for recording in missed[:_MOST_NOTES]:
@@ -89,6 +100,6 @@ def rate_notes(recordings: Sequence[Recording], rate_hz: float) -> Iterator[str]
     for recording in recordings:
         if abs(recording.rate_hz / rate_hz - 1) > APART_TOLERANCE:
             yield (
-                f"warning: {recording.folder}: found {recording.rate_hz:g} frames a second, most recordings have "
+                f"warning: {recording.folder}: found {recording.rate_hz:g} frames a second, {whose} "
                 f"{rate_hz:g}, and so will play; its frames are taken as far apart in time as those of the others"
             )

@@ -211,7 +211,11 @@ def judge(
         said[batch.ends[counts]] = learner.predict(asked)[counts]
         counts_here[batch.ends[counts]] = 1
     ends = np.flatnonzero(learner.summed(counts_here))
-    probabilities = learner.summed(said[ends])
+    return judged(dataset, validation.weights, ends, learner.summed(said[ends]))
+
+
+def judged(dataset: Dataset, weights: Floats, ends: Ints, probabilities: Floats) -> Judgement:
+    """What `probabilities` (M, A) of the windows that end at `ends` are worth; `weights` (T,) are those of the loss."""
     labels = dataset.labels[ends]
     likelihood = np.take_along_axis(probabilities, labels[:, None], axis=1)[:, 0]
     # A maximum with 1e-7, as Keras takes it: a certain error costs much, not infinitely much. NaN stays NaN.
@@ -220,7 +224,7 @@ def judge(
         ends=ends,
         probabilities=probabilities,
         losses=losses,
-        loss=float(np.average(losses, weights=validation.weights[ends])),
+        loss=float(np.average(losses, weights=weights[ends])),
         scores=score(labels, probabilities.argmax(axis=1), dataset.is_change[ends], len(dataset.actions)),
     )
 

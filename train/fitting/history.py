@@ -44,7 +44,8 @@ class History:
     """Epoch `number` is under way with `step` of its batches done, whose sums follow; `epochs` are complete.
 
     `passed_s` is the time spent in all sittings, `epoch_s` the part of it on this epoch's batches. `best_weights`
-    are those after the epoch with the lowest validation loss.
+    are those after the epoch with the lowest validation loss. `before` is what the policy that the training started
+    from was worth, if there is one.
     """
 
     number: int = 1
@@ -56,6 +57,7 @@ class History:
     passed_s: float = 0.0
     epochs: list[Epoch] = field(default_factory=list)
     best_weights: list[Array] = field(default_factory=list)
+    before: dict[str, Any] = field(default_factory=dict)
 
     @property
     def best(self) -> Epoch | None:
@@ -91,6 +93,7 @@ class History:
             "epoch_s": self.epoch_s,
             "passed_s": self.passed_s,
             "epochs": [epoch.to_json() for epoch in self.epochs],
+            "before": self.before,
         }
 
     @classmethod
