@@ -26,7 +26,8 @@ from train.metrics import share
 from train.options import DESCRIPTION, TrainOptions
 from train.prepared_dataset import described, prepare_dataset
 from train.quiet import quieten_tensorflow
-from train.report.console import copycat_lines, truth_table
+from train.report.advice import advice
+from train.report.console import copycat_line, truth_table
 from train.report.gains import gain_lines
 from train.sources import find_again, find_sources
 from train.starting_policy import StartingPolicy
@@ -99,7 +100,7 @@ def train(options: TrainOptions, console: Console, here: Cluster, sources: dict[
         quieten_tensorflow()
         find_cpp_run_time()
         with kept_back():
-            from train.training import Learned, learn, start_tensorflow, write_policy
+            from train.training import Learned, figures_of, learn, start_tensorflow, write_policy
 
             strategy = start_tensorflow(options, here)
         stop = threading.Event()
@@ -124,7 +125,7 @@ def train(options: TrainOptions, console: Console, here: Cluster, sources: dict[
     console.print(truth_table(names, {"this policy": learned.judgement.scores, **prepared.baselines}))
     for line in gain_lines(**learned.gains) if learned.gains else ():
         say(console, line)
-    for line in copycat_lines(learned.copycat):
+    if line := copycat_line(learned.copycat):
         say(console, line)
     if agreement.weights == "float32" and not options.weights:
         say(
@@ -139,6 +140,8 @@ def train(options: TrainOptions, console: Console, here: Cluster, sources: dict[
     if learned.fit.failure:
         raise learned.fit.failure
     say(console, f"pictures and figures: {options.out / 'report'}")
+    for line in advice(figures_of(prepared, learned)):
+        say(console, line)
     if not learned.fit.ended:
         say(console, f"stopped before its end, but it can be played; {resume}")
         return STOPPED

@@ -27,7 +27,8 @@ from train.fitting.learner import Learner
 from train.fitting.together import arrays_to_all, require_alike, text_to_all
 from train.model import Network, build_network, load_weights, parameters
 from train.options import BALANCE, TrainOptions
-from train.prepared_dataset import PreparedDataset, remembered
+from train.prepared_dataset import COMMONEST, PreparedDataset, never_pressed_by_anybody, played_shares, remembered
+from train.report.advice import Figures
 from train.report.console import EpochLines
 from train.report.copycat import Copycat, find_copycat
 from train.report.event_files import EventFiles
@@ -287,6 +288,23 @@ def write_policy(options: TrainOptions, prepared: PreparedDataset, learned: Lear
     )  # of its own: on one device, in the precision that play computes with
     network.model.set_weights([np.array(weight) for weight in learned.network.model.weights])
     return export(options.out, network, policy, dataset, learned.judgement, options.weights)
+
+
+def figures_of(prepared: PreparedDataset, learned: Learned) -> Figures:
+    """What advice goes by."""
+    by_time = learned.fit.ended.startswith("the time")
+    by_epochs = learned.fit.ended.startswith("all")
+    return Figures(
+        names=prepared.dataset.actions.names,
+        played=played_shares(prepared),
+        scores=learned.judgement.scores,
+        commonest=prepared.baselines[COMMONEST],
+        repeats=learned.copycat.repeats,
+        losses=[(epoch.loss, epoch.validation_loss) for epoch in learned.fit.history.epochs],
+        ended="--max-minutes" if by_time else "--epochs" if by_epochs else "",
+        never_pressed=never_pressed_by_anybody(prepared),
+        gains=learned.gains,
+    )
 
 
 def _metrics(prepared: PreparedDataset, learned: Learned) -> dict[str, Any]:

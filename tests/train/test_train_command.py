@@ -48,18 +48,20 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow(22)
 def test_two_frames_show_what_one_cannot(recording: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    accuracies = {}
+    accuracies, advised = {}, {}
     for frames, epochs in ((1, 3), (2, 8)):
         out = tmp_path / f"policy{frames}"
         assert main([str(recording), "--out", str(out), "--frames", str(frames), "--epochs", str(epochs), *QUICK]) == 0
         accuracies[frames] = accuracy_at_play(Policy.load(out, threads=1))
+        said = capfd.readouterr()
+        assert said.err == ""
+        advised[frames] = "advice: " in said.out
     assert accuracies[2] > 0.9
     assert accuracies[1] < 0.6
+    assert advised == {1: True, 2: False}
 
-    said = capfd.readouterr()
-    assert said.err == ""
     parts = ("actions played: left", "'repeat the last action' is right in", "samples/s", "recall of right")
-    for part in (*parts, "it still says the old one in", "earlier frames the newest instead: decides otherwise in"):
+    for part in (*parts, "it still says the old one in", "without its earlier frames it decides otherwise in"):
         assert part in said.out
     assert said.out.rstrip().endswith(f"next: play {tmp_path / 'policy2'}")
 

@@ -1,7 +1,7 @@
 """What a person sees of a training: shares before it, a bar and a line per epoch, and a table of the truth after it."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
 from rich.console import Console
@@ -11,7 +11,7 @@ from rich.table import Table
 from agent.live_line import say
 from train.fitting.history import Epoch
 from train.metrics import Scores, share
-from train.report.copycat import Copycat
+from train.report.copycat import NEWEST, Copycat
 
 
 class EpochLines:
@@ -77,12 +77,14 @@ def truth_table(names: Sequence[str], players: Mapping[str, Scores]) -> Table:
     return table
 
 
-def copycat_lines(copycat: Copycat) -> Iterator[str]:
-    """Whether it looks or repeats, in words."""
+def copycat_line(copycat: Copycat) -> str:
+    """Whether it looks or repeats, in words; what came of other earlier frames than the newest is in the report."""
+    parts = []
     if not math.isnan(copycat.repeats):
-        yield f"where the action changes it still says the old one in {share(copycat.repeats)}"
-    for name, tampered in copycat.tampered.items():
-        yield (
-            f"earlier frames {name}: decides otherwise in {share(tampered.otherwise)}, accuracy "
-            f"{share(tampered.scores.accuracy)}, at changes {share(tampered.scores.change_accuracy)}"
+        parts.append(f"where the action changes it still says the old one in {share(copycat.repeats)}")
+    if tampered := copycat.tampered.get(NEWEST):
+        parts.append(
+            f"without its earlier frames it decides otherwise in {share(tampered.otherwise)} (accuracy "
+            f"{share(tampered.scores.accuracy)}, at changes {share(tampered.scores.change_accuracy)})"
         )
+    return "; ".join(parts)

@@ -20,6 +20,8 @@ from train.metrics import Scores
 if TYPE_CHECKING:
     from train.fitting.learner import Learner
 
+NEWEST = "the newest instead"
+
 
 @dataclass(frozen=True, slots=True)
 class Tampered:
@@ -61,7 +63,7 @@ def find_copycat(
     changes = judgement.ends[dataset.is_change[judgement.ends]]
     at_changes = judgement.said[dataset.is_change[judgement.ends]] == dataset.previous[changes]
     ways: dict[str, Callable[[Batch], npt.NDArray[np.int32]]] = {
-        "the newest instead": lambda batch: np.full_like(batch.older_from, REPEATED),
+        NEWEST: lambda batch: np.full_like(batch.older_from, REPEATED),
         "blank": lambda batch: np.full_like(batch.older_from, DROPPED),
         "from elsewhere": _elsewhere,
     }
