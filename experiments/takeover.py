@@ -74,17 +74,21 @@ def run(options: argparse.Namespace) -> int:
         corrections, _ = workshop.corrections(game, weak, correct_s)
         better, _ = workshop.policy(game, [recording, corrections], options.train)
         after = workshop.rollout(game, options.train, better)
-    rollout = Recording.open(corrections)
-    assert rollout.control is not None  # play --record writes it
-    is_person = rollout.control == PERSON
-    corrected_s = int(is_person.sum()) / rollout.rate_hz
-    takeovers = int((np.diff(is_person.astype(int)) > 0).sum())
+    corrected_s, takeovers = corrections_in(corrections)
     half = statistics.fmean(episode_scores(demonstrator)) / 2
     rows = [row(name, episode_scores(kept), half) for name, kept in (("before", before), ("after", after))]
     rows.append(row("demonstrator", episode_scores(demonstrator), half))
     conditions = f"{game.name}, {takeovers} takeovers, {corrected_s:.0f} s of corrections"
     show(Bench("takeover", conditions, rows), options.json)
     return 0
+
+
+def corrections_in(folder: Path) -> tuple[float, int]:
+    """For how many seconds of a rollout a person had the keys, and how often they took them."""
+    rollout = Recording.open(folder)
+    assert rollout.control is not None  # play --record writes it
+    is_person = rollout.control == PERSON
+    return int(is_person.sum()) / rollout.rate_hz, int((np.diff(is_person.astype(int)) > 0).sum())
 
 
 def row(player: str, scores: Sequence[float], half: float) -> dict[str, Any]:

@@ -23,7 +23,6 @@ from train.options import TrainOptions
 from train.sources import Sources, find_sources, recording_digest
 from train.starting_policy import StartingPolicy
 
-COMMONEST = "always the commonest"
 STANDING = 0.9  # of the windows: more are no game that is played
 
 
@@ -102,7 +101,7 @@ def prepare_dataset(
     labels, is_change = dataset.labels[validation], dataset.is_change[validation]
     players = {
         "repeat the last action": dataset.previous[validation],
-        COMMONEST: commonest(labels, len(dataset.actions)),
+        "always the commonest": commonest(labels, len(dataset.actions)),
     }
     return PreparedDataset(
         sources=sources,
@@ -160,9 +159,9 @@ def remembered(prepared: PreparedDataset, policy: Path) -> tuple[LearnedFrom, ..
 
     def seen_from_there(folder: Path) -> str:
         try:
-            return os.path.relpath(folder.resolve(), policy.resolve())
+            return Path(os.path.relpath(folder.resolve(), policy.resolve())).as_posix()
         except ValueError:  # on another drive of Windows
-            return str(folder.resolve())
+            return folder.resolve().as_posix()
 
     parts = judged_parts(prepared.dataset, prepared.split)
     return tuple(
@@ -182,13 +181,10 @@ def described(prepared: PreparedDataset) -> Iterator[str]:
     )
     parts = list(zip(dataset.actions.names, played_shares(prepared), strict=True))
     yield f"actions played: {', '.join(f'{name} {share(part)}' for name, part in parts)}"
-    if prepared.start and (unplayed := [name for name, part in parts if not part]):
-        yield (
-            f"warning: {', '.join(unplayed)} is nowhere in what is learned, and may be forgotten; name old recordings "
-            "with --keep"
-        )
+    if prepared.start:
+        yield from _going_on(prepared, prepared.start)
     judged = np.bincount(dataset.labels[prepared.validation], minlength=len(dataset.actions))
-    if unjudged := [name for name, count in zip(dataset.actions.names, judged, strict=True) if not count]:
+    if unjudged := [name for (name, part), count in zip(parts, judged, strict=True) if part and not count]:
         yield (
             f"warning: {', '.join(unjudged)} is learned but not judged: played too little, or in one place only; "
             "record more of it"
@@ -200,6 +196,22 @@ def described(prepared: PreparedDataset) -> Iterator[str]:
         )
     scores = [f"'{name}' is right in {share(player.accuracy)}" for name, player in prepared.baselines.items()]
     yield f"to beat: {', '.join(scores)}"
+
+
+def _going_on(prepared: PreparedDataset, start: StartingPolicy) -> Iterator[str]:
+    """What is learned of new and of old recordings, and what of neither."""
+    ends, first, stop, share_of_old = prepared.training, *(prepared.rehearsal or (0, 0, 0.0))
+    old = int(((ends >= first) & (ends < stop)).sum())
+    new = len(ends) - old
+    drawn = min(old, round(new * share_of_old / (1 - share_of_old)))
+    beside = f" and {drawn} of {old} old ones" if old else ""
+    yield f"goes on from {start.folder}; each epoch takes {new} windows{beside}"
+    parts = zip(prepared.dataset.actions.names, played_shares(prepared), strict=True)
+    if unplayed := [name for name, part in parts if not part]:
+        yield (
+            f"warning: {', '.join(unplayed)} is nowhere in what is learned, and may be forgotten; name old recordings "
+            "with --keep"
+        )
 
 
 def never_pressed_by_anybody(prepared: PreparedDataset) -> str:

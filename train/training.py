@@ -27,15 +27,13 @@ from train.fitting.learner import Learner
 from train.fitting.together import arrays_to_all, require_alike, text_to_all
 from train.model import Network, build_network, load_weights, parameters
 from train.options import BALANCE, TrainOptions
-from train.prepared_dataset import COMMONEST, PreparedDataset, never_pressed_by_anybody, played_shares, remembered
+from train.prepared_dataset import PreparedDataset, never_pressed_by_anybody, played_shares, remembered
 from train.report.advice import Figures
 from train.report.console import EpochLines
 from train.report.copycat import Copycat, find_copycat
 from train.report.event_files import EventFiles
 from train.report.gains import Worth, is_worse, worth, worth_lines
 from train.report.pictures import write_report
-
-FURTHER = 0.3  # of the encoder's learning rate, for a network that has learned already
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +113,7 @@ def _learn(
     with strategy.scope():
         network = _build(options, prepared, precision_of(options))
         recipe = RECIPES[options.encoder]
-        learning_rate = options.learning_rate or recipe.learning_rate * (FURTHER if options.start else 1.0)
+        learning_rate = options.learning_rate or recipe.learning_rate
         learner = Learner(network, recipe.optimizer(learning_rate), learning_rate, recipe.clip_norm)
     say(
         console,
@@ -161,13 +159,19 @@ def _learn(
     if fit.kept is None:
         return fit
     judgement = judge(learner, dataset, validation)
-    kept = fit.kept
-    if history.best and kept is not history.best and is_worse(history.before, worth_now(judgement), "new"):
+    kept = epoch_to_keep(fit.kept, history, worth_now(judgement))
+    if kept is not fit.kept:
         learner.set_weights(history.best_weights)
-        kept, judgement = history.best, judge(learner, dataset, validation)
+        judgement = judge(learner, dataset, validation)
     copycat = find_copycat(learner, dataset, validation, judgement, frames=options.frames)
     gains = {"before": history.before, "after": worth_now(judgement)} if history.before else {}
     return Learned(network, fit, kept, judgement, copycat, time.monotonic() - started_s, gains)
+
+
+def epoch_to_keep(end: Epoch, history: History, worth_at_end: Worth) -> Epoch:
+    """That of the end; the one with the lowest validation loss where a policy that went on is worse at the end, on the
+    new recordings, than it was."""
+    return history.best if history.best and is_worse(history.before, worth_at_end, "new") else end
 
 
 def _build(options: TrainOptions, prepared: PreparedDataset, precision: str) -> Network:
@@ -298,7 +302,6 @@ def figures_of(prepared: PreparedDataset, learned: Learned) -> Figures:
         names=prepared.dataset.actions.names,
         played=played_shares(prepared),
         scores=learned.judgement.scores,
-        commonest=prepared.baselines[COMMONEST],
         repeats=learned.copycat.repeats,
         losses=[(epoch.loss, epoch.validation_loss) for epoch in learned.fit.history.epochs],
         ended="--max-minutes" if by_time else "--epochs" if by_epochs else "",

@@ -21,6 +21,7 @@ from games.window.laps import read_episodes
 DISPLAY = (1280, 800)
 WRONG_KEYS = 30.0  # times a minute that `collect` presses something wrong: what README tells people
 SLOWEST = 1.5  # a game may take so much longer than its frames say
+CORRECT_EPISODES = 100  # at most, of one part of the corrections
 KEPT = "kept.json"  # beside what a command made: how, and in which time; written last
 
 
@@ -148,9 +149,11 @@ class Workshop:
             raise TwoframeError(f"{log}: found {len(result['episodes'])} episodes, expected {len(seeds)}")
         return keep(folder, result)
 
-    def corrections(self, game: Game, policy: Path, seconds: float) -> tuple[Path, dict[str, Any]]:
-        """A rollout of `seconds` in which the game's corrector takes over, and what is kept of it."""
-        played = ("--driver", "corrector", "--first-seed", CORRECT_SEED, "--episodes", 10000)
+    def corrections(self, game: Game, policy: Path, seconds: float, *, part: int = 0) -> tuple[Path, dict[str, Any]]:
+        """A rollout of `seconds` in which the game's corrector takes over, and what is kept of it; episodes of its own
+        for each `part`."""
+        first_seed = CORRECT_SEED + CORRECT_EPISODES * part
+        played = ("--driver", "corrector", "--first-seed", first_seed, "--episodes", 10000)
         folder = self._place(game, "corrections", (str(policy), f"{seconds:g}"), played)
         if (kept := read_kept(folder)) is not None:
             return folder / "recording", kept

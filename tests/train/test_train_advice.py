@@ -21,12 +21,10 @@ SCORES = Scores(
     recalls=(0.8, 0.9, 0.8),
     confusion=((80, 20, 0), (20, 180, 0), (0, 20, 80)),
 )
-COMMONEST = replace(SCORES, accuracy=0.5, change_accuracy=0.5, macro_f1=0.2, recalls=(0.0, 1.0, 0.0))
 SOUND = Figures(
     names=("left", "forward", "right"),
     played=(0.25, 0.5, 0.25),
     scores=SCORES,
-    commonest=COMMONEST,
     repeats=0.2,
     losses=[(0.7, 0.6), (0.5, 0.45), (0.4, 0.42), (0.36, 0.41), (0.35, 0.41), (0.34, 0.41)],
     ended="--epochs",
@@ -41,8 +39,8 @@ FAULTS = {
         "w was never pressed: leave its action out with --keys",
     ),
     "nothing seen": (
-        replace(SOUND, scores=replace(SCORES, accuracy=0.53)),
-        "it is right in 53.0 %, and always the commonest action would be in 50.0 %",
+        replace(SOUND, scores=replace(SCORES, recalls=(0.1, 1.0, 0.0))),
+        "it knows the actions apart in 36.7 %, guessing would in 33.3 %: record more minutes",
     ),
     "a copycat": (
         replace(SOUND, repeats=0.64, scores=replace(SCORES, change_accuracy=0.3)),

@@ -25,6 +25,8 @@ from train.cli import main
 from train.dataset.batches import Augmentation, Batches, Rehearsal
 from train.dataset.frame_windows import Split, stretches_of
 from train.dataset.remembered import judged_parts
+from train.fitting.history import History
+from train.metrics import score
 from train.options import TrainOptions
 from train.prepared_dataset import PreparedDataset, described, prepare_dataset
 from train.sources import find_sources
@@ -208,6 +210,29 @@ def test_an_epoch_learns_all_that_is_new_and_a_part_of_the_old_drawn_anew(place:
         drawn.append(old)
         assert len(list(batches.shuffled([0, epoch], Augmentation()))) - batches.steps() in (-1, 0, 1)
     assert drawn[0] != drawn[1]
+
+
+def test_recordings_to_judge_by_are_new_beside_what_the_policy_was_judged_by(place: Path, tmp_path: Path) -> None:
+    judge = inverted(tmp_path / "judge", 100, seed=9)
+    prepared = prepared_of(place, tmp_path, place / "new", validate=(judge,))
+    judged = judged_by_name(prepared)
+    assert (judged["new"], judged["judge"]) == ((), ((0, 100),))
+    assert judged["one"] and judged["two"]
+    assert prepared.is_new is not None
+    assert prepared.is_new[prepared.dataset.starts[3] :].all() and not prepared.is_new[300:1300].any()
+
+
+def test_the_end_is_kept_unless_it_is_worse_than_before_on_what_is_new() -> None:
+    from train.training import epoch_to_keep  # TensorFlow takes seconds to start
+
+    history = History(before={"new": {"loss": 0.5}, "old": {"loss": 0.3}})
+    for loss in (0.4, 0.6):
+        history.step, truth = 1, np.array([0, 1])
+        history.end_epoch(loss, score(truth, truth, np.zeros(2, bool), 2), 1.0)
+    best, end = history.epochs
+    assert epoch_to_keep(end, history, {"new": {"loss": 0.45}, "old": {"loss": 0.9}}) is end
+    assert epoch_to_keep(end, history, {"new": {"loss": 0.55}, "old": {"loss": 0.2}}) is best
+    assert epoch_to_keep(end, replace(history, before={}), {}) is end
 
 
 def test_what_was_judged_is_told_by_recording_across_its_gaps(place: Path, tmp_path: Path) -> None:

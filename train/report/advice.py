@@ -1,5 +1,7 @@
 """What a person can do next, from what a training measured of itself: at most three lines, none where all is well."""
 
+import math
+import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -19,7 +21,6 @@ class Figures:
     names: tuple[str, ...]
     played: tuple[float, ...]
     scores: Scores
-    commonest: Scores
     repeats: float
     losses: Sequence[tuple[float, float]]
     ended: str = ""
@@ -48,19 +49,21 @@ def about_keys(figures: Figures) -> str:
 
 
 def about_nothing_seen(figures: Figures) -> str:
-    """It decides hardly better than without looking."""
-    scores, plain = figures.scores, figures.commonest
-    if not scores.accuracy < plain.accuracy + 0.15 * (1 - plain.accuracy):
+    """It tells the actions apart hardly better than without looking."""
+    recalls = [recall for recall in figures.scores.recalls if not math.isnan(recall)]
+    if len(recalls) < 2 or figures.scores.windows < FEW:
+        return ""
+    mean, guessed = statistics.fmean(recalls), 1 / len(recalls)
+    if not mean < guessed + 0.25 * (1 - guessed):
         return ""
     return (
-        f"it is right in {share(scores.accuracy)}, and always the commonest action would be in "
-        f"{share(plain.accuracy)}: what decides may be too small or not in the picture; look at report/worst.png, "
-        "record larger pictures (collect --size) or more minutes"
+        f"it knows the actions apart in {share(mean)}, guessing would in {share(guessed)}: record more minutes, and "
+        "larger pictures where what decides is small (collect --size); look at report/worst.png"
     )
 
 
 def about_repeating(figures: Figures) -> str:
-    if figures.scores.changes < FEW or not figures.repeats >= 0.5:
+    if figures.scores.changes < FEW or not figures.repeats > 0.5:
         return ""
     return (
         f"it repeats more than it looks: where the action changes it says the old one in {share(figures.repeats)}; "
