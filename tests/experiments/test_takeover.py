@@ -10,6 +10,7 @@ from conftest import PATIENCE_S, Start, wait_for
 from agent.keyboard.listener import KeyEvent, KeyListener
 from agent.recording.format import AGENT, PERSON
 from agent.recording.reader import Recording
+from experiments import rounds
 from experiments.takeover import main
 from games.car3 import GAME
 from games.lockstep_record import record
@@ -100,4 +101,18 @@ def test_wrong_usage_of_the_bench_is_told_before_anything_plays(
     arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(arguments) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--games", "car3", "pong"], "--games: found pong, expected those with a corrector"),
+        (["--rounds", "0", "--episodes", "0"], "--rounds: found 0, expected at least 1; --episodes: found 0"),
+    ],
+)
+def test_wrong_usage_of_the_rounds_is_told_before_anything_plays(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert rounds.main(arguments) == 2
     assert said in capsys.readouterr().err
