@@ -46,7 +46,7 @@ def inverted(folder: Path, t: int = 300, seed: int = 7) -> Path:
     return write_recording(folder, [255 - frame for frame in frames], keys, described=meta(size=SIZE))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`first` is a policy of the recordings in `runs`; `new` is a recording that it does not know."""
     place = tmp_path_factory.mktemp("place")
