@@ -244,10 +244,10 @@ class TrainOptions:
     def differences(self, other: "TrainOptions") -> list[str]:
         """What is set otherwise in `other`, as `--flag: found HERE, expected THERE`; where and how to write aside.
 
-        Recordings are known by what they hold, not by where they lie.
+        Recordings and policies are known by what they hold, not by where they lie.
         """
         here, there = self.to_json(), other.to_json()
-        free = {"out", "resume", "weights", "recordings", "validate", "keep"}
+        free = {"out", "resume", "weights", "recordings", "validate", "keep", "start"}
         return [
             f"{flag_of(name)}: found {shown(here[name])}, expected {shown(there[name])}"
             for name in here

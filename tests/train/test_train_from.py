@@ -10,6 +10,7 @@ import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -57,7 +58,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def settings(policy: Path) -> dict[str, object]:
+def settings(policy: Path) -> dict[str, Any]:
     return json.loads((policy / "policy.json").read_text())
 
 
@@ -88,13 +89,16 @@ def test_a_policy_learns_new_recordings_and_says_what_it_gained_and_forgot(
     assert stopped.returncode == 130, stopped.stderr
     assert "as it is, on those it knew: loss 0." in stopped.stdout
     capfd.readouterr()
-    assert main(["--out", str(out), "--resume"]) == 0
+    before_it_stopped = settings(out)["metrics"]["gains"]["before"]
+    moved = shutil.copytree(place / "first", tmp_path / "moved")
+    assert main(["--out", str(out), "--resume", "--from", str(moved)]) == 0
     said = capfd.readouterr().out
     assert "on the new recordings it gained: loss" in said
     assert "on those it knew it" in said
 
     first, second = settings(place / "first"), settings(out)
     before, after = (second["metrics"]["gains"][when] for when in ("before", "after"))
+    assert before == before_it_stopped
     judged = first["metrics"]["validation"]
     for name in ("windows", "changes", "accuracy", "change_accuracy", "confusion"):
         assert before["old"][name] == judged[name]  # the same windows, and the very network
