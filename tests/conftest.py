@@ -1,9 +1,11 @@
 """What tests share: a virtual display of their own, windows on it, the commands as a user runs them.
 
-The tests run in several processes at once (pytest-xdist), and each has a display of its own.
+The tests run in several processes at once (pytest-xdist), and each has a display of its own. On Windows and macOS those
+run that need none of it.
 """
 
-import fcntl
+from __future__ import annotations
+
 import math
 import os
 import signal
@@ -11,15 +13,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import pytest
 from hypothesis import settings
-from windows_python import EXE, environment, is_made, windows_path
+from windows_python import EXE, environment, is_made, own_prefix, windows_path
 
-from games.window.display import VirtualDisplay
-from games.window.wayland_session import NoWayland, WaylandSession
+if TYPE_CHECKING or sys.platform == "linux":
+    import fcntl
+
+    from games.window.display import VirtualDisplay
+    from games.window.wayland_session import NoWayland, WaylandSession
 
 ROOT = Path(__file__).parent.parent
 T = TypeVar("T")
@@ -36,9 +42,7 @@ NAP_S = 0.01
 TOGETHER = ("tests/train/test_train_workers.py", "tests/experiments/test_search.py")
 # Files whose tests with the same parameter one process runs: they share what is begun for it.
 TOGETHER_BY_PARAMETER = ("tests/agent/test_window_managers.py",)
-# Folders of which one process runs all tests: one Wine for one display.
-TOGETHER_BY_FOLDER = ("tests/windows/",)
-MARKED_BY = {"display": {"display", "desktop", "wine", "wayland"}, "training": {"policy", "sound", "searched"}}
+MARKED_BY = {"display": {"display", "desktop", "wine", "start_windows", "wayland"}, "training": {"policy", "sound", "searched"}}
 
 # What a test starts gets Ctrl-C as from a terminal: a shell's background job (`make test &`) would have it ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -79,8 +83,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             file = nodeid.partition("::")[0]
             if file in TOGETHER_BY_PARAMETER:
                 return file + nodeid.partition("[")[2]
-            if file.startswith(TOGETHER_BY_FOLDER):
-                return str(Path(file).parent)
             return file if file in TOGETHER else nodeid
 
     return Scheduling(config, log)
@@ -127,7 +129,8 @@ def made_once(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureR
     def made_once(name: str, make: Callable[[Path], object]) -> Path:
         folder, done = base / name, base / f"{name}.made"
         with (base / f"{name}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # whoever comes later waits here
+            if sys.platform == "linux":  # elsewhere one process runs them all
+                fcntl.flock(lock, fcntl.LOCK_EX)  # whoever comes later waits here
             if not done.exists():
                 make(folder)
                 done.touch()
@@ -175,38 +178,54 @@ def start(display: VirtualDisplay, tmp_path: Path) -> Iterator[Start]:
 @pytest.fixture(scope="session")
 def wine() -> Iterator[VirtualDisplay]:
     """A display for programs under Wine, whose environment its `env` is; what still runs at the end is ended."""
+    if sys.platform != "linux":
+        pytest.skip("needs a keyboard and windows of Linux beside those of Windows")
     if not is_made():
         pytest.skip("no Windows' Python under Wine; to run these tests: make test-windows")
-    with VirtualDisplay() as display:
-        display.env = environment(display.env)
-        yield display
-        subprocess.run(["wineserver", "-k"], env=display.env, capture_output=True, check=False)
+    with VirtualDisplay() as display, own_prefix() as prefix:
+        display.env = environment(display.env, prefix)
+        # Wine ends with the last program, and begins anew in seconds: one waits there all the while.
+        command = ["wine", str(EXE), "-c", "input()"]
+        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        with subprocess.Popen(command, env=display.env, **pipes):
+            yield display
+            subprocess.run(["wineserver", "-k"], env=display.env, capture_output=True, check=False)
 
 
 @pytest.fixture
-def start_windows(wine: VirtualDisplay) -> Iterator[Start]:
-    """Starts Windows' `python -m MODULE ARGS...` under Wine; paths become Windows' own.
+def start_windows(request: pytest.FixtureRequest) -> Iterator[Start]:
+    """Starts Windows' `python -m MODULE ARGS...`: under Wine, where paths become Windows' own, or on Windows itself.
 
-    What it prints comes as one, or goes to the file `said`. What still runs at the end is killed.
+    What it prints comes as one, or goes to `said`: a file, or the end of a terminal, which is its own then and whose
+    Ctrl-C reaches it. What still runs at the end is killed.
     """
-    processes: list[subprocess.Popen[str]] = []
+    under_wine = sys.platform == "linux"
+    env_of_all = request.getfixturevalue("wine").env if under_wine else dict(os.environ)
+    python = ["wine", str(EXE)] if under_wine else [sys.executable]
+    as_windows = windows_path if under_wine else str
+    with ExitStack() as at_the_end:
 
-    def start(*arguments: object, said: int | IO[str] = subprocess.PIPE, **env: str) -> subprocess.Popen[str]:
-        words = [windows_path(word) if isinstance(word, Path) else str(word) for word in arguments]
-        command = ["wine", str(EXE), *(["-m"] if words[0][0] != "-" else []), *words]
-        environment = {**wine.env, "PYTHONPATH": windows_path(ROOT), "PYTHONUNBUFFERED": "1", **env}
-        process = subprocess.Popen(
-            command, env=environment, cwd=ROOT, stdin=subprocess.PIPE, stdout=said, stderr=subprocess.STDOUT, text=True
-        )
-        processes.append(process)
-        return process
+        def start(*arguments: object, said: IO[str] | int | None = None, **env: str) -> subprocess.Popen[str]:
+            words = [as_windows(word) if isinstance(word, Path) else str(word) for word in arguments]
+            command = [*python, *(["-m"] if words[0][0] != "-" else []), *words]
+            environment = {**env_of_all, "PYTHONPATH": as_windows(ROOT), "PYTHONUNBUFFERED": "1", **env}
+            ends: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+            if isinstance(said, int):
+                command, ends = ["setsid", "--ctty", *command], dict.fromkeys(ends, said)
+            elif said is not None and not under_wine:
+                ends["stdout"] = said
+            elif said is not None:  # through a program of ours: Wine's Pythons take pipes and terminals, not files
+                writing = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=said)
+                at_the_end.callback(writing.communicate)
+                ends["stdout"] = writing.stdin
+            process = subprocess.Popen(
+                command, env=environment, cwd=ROOT, **ends, stderr=subprocess.STDOUT, text=True, errors="replace"
+            )
+            at_the_end.callback(process.communicate)
+            at_the_end.callback(process.kill)
+            return process
 
-    yield start
-    for process in processes:
-        if process.poll() is None:
-            process.kill()
-    for process in processes:  # Wine's own processes keep the pipes open as long as any of these runs
-        process.communicate()
+        yield start
 
 
 @pytest.fixture
@@ -223,7 +242,7 @@ def counter(start: Start, display: VirtualDisplay, tmp_path: Path) -> Iterator[P
 @pytest.fixture
 def windows_counter(start_windows: Start, tmp_path: Path) -> Iterator[Path]:
     """As `counter`, a window of Windows under Wine."""
-    log = tmp_path / "truth.jsonl"
+    log = tmp_path / "truth-windows.jsonl"
     process = start_windows("games.window.counter", log, "--size", "640x360")
     wait_for(lambda: log.exists() and log.read_text().count("\n") > 5, "the window")
     yield log

@@ -1,17 +1,21 @@
 """What the tests of `play` share: a policy that is really trained, and a look at the keys that are down."""
 
+from __future__ import annotations
+
 import json
 import subprocess
 import sys
 import time
 from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from conftest import ROOT, wait_for
 from recordings import meta, write_recording
 
-from games.window.display import VirtualDisplay
+if TYPE_CHECKING:
+    from games.window.display import VirtualDisplay
 
 KEYS = {"a": 38, "w": 25, "d": 40}
 LET_GO_S = 0.3  # the safety bound: by then no key of the agent is down
