@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -46,7 +47,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     screen = pygame.display.set_mode((width, height))
     pygame.display.set_caption(options.title)
     signal.signal(signal.SIGTERM, lambda *_: pygame.event.post(pygame.event.Event(pygame.QUIT)))
-    square = pygame.Rect(0, 0, width // BITS, int(height * ROWS))
     period_s = 1 / options.fps
     due_s = time.perf_counter()
     with options.log.open("w", buffering=1, encoding="utf-8") as log:
@@ -60,17 +60,30 @@ def main(argv: Sequence[str] | None = None) -> int:
                     down = event.type == pygame.KEYDOWN
                     name = pygame.key.name(event.key)
                     log.write(json.dumps({"key": name, "down": down, "time_ns": clock_ns()}) + "\n")
-            screen.fill((40, 60, 40))
-            x = n * 2 % width
-            pygame.draw.rect(screen, (200, 120, 40), (x, height // 2, width // 8, height // 4))
-            for bit in range(BITS):
-                white = n >> (BITS - 1 - bit) & 1
-                screen.fill((255, 255, 255) if white else (0, 0, 0), square.move(bit * square.width, 0))
+            draw(screen, n)
             pygame.display.flip()
             log.write(json.dumps({"shown": n, "time_ns": clock_ns()}) + "\n")
             n = (n + 1) % 2**BITS
             due_s = max(due_s + period_s, time.perf_counter() - period_s)
             time.sleep(max(0.0, due_s - time.perf_counter()))
+
+
+def draw(screen: Any, n: int) -> None:
+    """The picture of one count on a surface of pygame."""
+    import pygame
+
+    width, height = screen.get_size()
+    screen.fill((40, 60, 40))
+    pygame.draw.rect(screen, (200, 120, 40), (bar_left(n, width), height // 2, width // 8, height // 4))
+    square = pygame.Rect(0, 0, width // BITS, int(height * ROWS))
+    for bit in range(BITS):
+        white = n >> (BITS - 1 - bit) & 1
+        screen.fill((255, 255, 255) if white else (0, 0, 0), square.move(bit * square.width, 0))
+
+
+def bar_left(n: int, width: int) -> int:
+    """Where the moving bar begins."""
+    return n * 2 % width
 
 
 def read_counter(frames: Levels) -> Ints:
