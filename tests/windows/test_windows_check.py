@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from conftest import PATIENCE_S, Start
 
-pytestmark = pytest.mark.wine
+pytestmark = [pytest.mark.wine, pytest.mark.contract]
 
 
 def test_the_check_finds_all_well_where_all_is(start_windows: Start, windows_counter: Path) -> None:
