@@ -1,6 +1,7 @@
 """Whose a window on X11 is: its class, the process that made it, and whether that goes on."""
 
 import os
+import platform
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ class Owners:
     def pid(self, window: Any) -> int | None:
         """The process on this machine that made it; None where that is not known for sure."""
         machine = self._text(window, "WM_CLIENT_MACHINE")
-        if machine and machine.partition(".")[0] != os.uname().nodename.partition(".")[0]:
+        if machine and machine.partition(".")[0] != platform.node().partition(".")[0]:
             return None
         pid = self._pid_by_server(window.id) if self._is_local else None
         if pid is None and machine:
