@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from played import KEYS
+from played import KEYS, heard_keys, whole_lines
 
 from agent.frames import prepare
 from agent.recording.reader import Recording
@@ -26,23 +26,12 @@ class Touched(NamedTuple):
 
 def lines(log: Path) -> list[Line]:
     """All whole lines so far."""
-    return [json.loads(line) for line in _whole(log)]
+    return [json.loads(line) for line in whole_lines(log)]
 
 
 def last_shown(log: Path) -> int:
     """-1 before the first picture."""
-    return next((int(json.loads(line)["shown"]) for line in reversed(_whole(log)) if '"shown"' in line), -1)
-
-
-def _whole(log: Path) -> list[str]:
-    text = log.read_text(encoding="utf-8")
-    return text[: text.rfind("\n") + 1].splitlines()
-
-
-def heard_keys(log: Path) -> list[tuple[str, bool]]:
-    """What the game's window got."""
-    told = [json.loads(line) for line in _whole(log) if '"key"' in line]
-    return [(line["key"], line["down"]) for line in told]
+    return next((int(json.loads(line)["shown"]) for line in reversed(whole_lines(log)) if '"shown"' in line), -1)
 
 
 def held_keys(log: Path) -> set[str]:

@@ -66,8 +66,14 @@ def all_go_up(display: VirtualDisplay) -> None:
 
 def heard_keys(log: Path) -> list[tuple[str, bool]]:
     """What the game's window got."""
-    lines = [json.loads(line) for line in log.read_text().splitlines() if '"key"' in line]
-    return [(line["key"], line["down"]) for line in lines]
+    told = [json.loads(line) for line in whole_lines(log) if '"key"' in line]
+    return [(line["key"], line["down"]) for line in told]
+
+
+def whole_lines(log: Path) -> list[str]:
+    """Those that the game has written so far; not one that it is writing."""
+    text = log.read_text(encoding="utf-8")
+    return text[: text.rfind("\n") + 1].splitlines()
 
 
 def assert_stays(display: VirtualDisplay, expected: set[str], seconds: float) -> None:

@@ -1,6 +1,5 @@
 """`collect` as a user runs it: a real window, real keys, a real recording."""
 
-import json
 import shutil
 import signal
 import subprocess
@@ -12,6 +11,7 @@ from typing import IO, NamedTuple
 import numpy as np
 import pytest
 from conftest import PATIENCE_S, ROOT, Start, ended, focused_title, so_far, wait_for, without_display
+from game_log import lines, zero_by_frames
 from recordings import frames_in, wait_for_frames
 from x11_windows import handle_of
 from Xlib import X
@@ -73,28 +73,18 @@ def test_frames_times_and_keys_agree_with_what_the_window_knows(
 
     recording = Recording.open(tmp_path / "rec")
     assert recording.problems == ()
-    truth = [json.loads(line) for line in counter.read_text().splitlines()]
+    truth = lines(counter)
     heard = [line for line in truth if line.get("key") in ("a", "d", "w")]
     keys = [(event.key, event.down) for event in tapped]
     assert [(line["key"], line["down"]) for line in heard] == keys
     assert [(recording.meta.keys[e["key"]], bool(e["down"])) for e in recording.key_events] == keys
 
-    counters = read_counter(recording.frames)
-    clear = np.flatnonzero(counters >= 0)
-    assert len(clear) > 0.9 * len(counters)  # a grab between two draws of the window may see half of one
-    assert (np.diff(counters[clear]) >= 0).all()
-
-    # All share one clock, and the recording's zero lies somewhere on it. However long a busy machine kept a program
-    # waiting: a frame was grabbed between its time and that of the next, the picture in it was on the screen between
-    # the drawing of the one before and of the one behind, and no key was heard before it was pressed. One zero must
-    # satisfy them all.
-    shown_ns = {line["shown"]: line["time_ns"] for line in truth if "shown" in line}
-    captured_ns = recording.captured_ns
-    earliest_ns = [shown_ns[counters[t] - 1] - captured_ns[t + 1] for t in clear[:-1] if counters[t] - 1 in shown_ns]
-    earliest_ns += [event.after_ns - t for event, t in zip(tapped, recording.key_events["time_ns"], strict=True)]
-    latest_ns = [shown_ns[counters[t] + 1] - captured_ns[t] for t in clear if counters[t] + 1 in shown_ns]
-    zero_ns = max(earliest_ns)
-    assert zero_ns <= min(latest_ns)
+    # All share one clock, and the recording's zero lies somewhere on it: where its frames say, and such that no key was
+    # heard before it was pressed.
+    by_frames_ns, latest_ns = zero_by_frames(recording, truth)
+    by_keys_ns = [event.after_ns - t for event, t in zip(tapped, recording.key_events["time_ns"], strict=True)]
+    zero_ns = max(by_frames_ns, *by_keys_ns)
+    assert zero_ns <= latest_ns
     # Nor was a key heard much later; the window tells how late this machine lets a program hear one.
     late_ns = zero_ns + recording.key_events["time_ns"] - np.array([event.before_ns for event in tapped])
     window_late_ns = np.array([line["time_ns"] for line in heard]) - np.array([event.before_ns for event in tapped])

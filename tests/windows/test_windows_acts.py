@@ -18,14 +18,13 @@ from game_log import (
     Touched,
     assert_keys_stand_at_their_frames,
     assert_pixels_are_those_drawn,
-    heard_keys,
     held_keys,
     last_shown,
     lines,
     right_share,
     zero_by_frames,
 )
-from played import KEYS, LET_GO_S
+from played import KEYS, LET_GO_S, heard_keys
 from recordings import frames_in, wait_for_frames
 
 from agent.recording.format import AGENT, PERSON
