@@ -19,7 +19,6 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import pytest
 from hypothesis import settings
-from windows_python import EXE, environment, is_made, own_prefix, windows_path
 
 if TYPE_CHECKING or sys.platform == "linux":
     import fcntl
@@ -180,6 +179,8 @@ def wine() -> Iterator[VirtualDisplay]:
     """A display for programs under Wine, whose environment its `env` is; what still runs at the end is ended."""
     if sys.platform != "linux":
         pytest.skip("needs a keyboard and windows of Linux beside those of Windows")
+    from windows_python import EXE, environment, is_made, own_prefix
+
     if not is_made():
         pytest.skip("no Windows' Python under Wine; to run these tests: make test-windows")
     with VirtualDisplay() as display, own_prefix() as prefix:
@@ -199,6 +200,8 @@ def start_windows(request: pytest.FixtureRequest) -> Iterator[Start]:
     What it prints comes as one, or goes to `said`: a file, or the end of a terminal, which is its own then and whose
     Ctrl-C reaches it. What still runs at the end is killed.
     """
+    from windows_python import EXE, windows_path
+
     under_wine = sys.platform == "linux"
     env_of_all = request.getfixturevalue("wine").env if under_wine else dict(os.environ)
     python = ["wine", str(EXE)] if under_wine else [sys.executable]
@@ -260,6 +263,8 @@ def said(tmp_path: Path) -> Iterator[IO[str]]:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A real file system of 1 MB; only root can make one."""
+    if sys.platform != "linux":
+        pytest.skip("mounts a tmpfs")
     place = tmp_path / "small"
     place.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)]

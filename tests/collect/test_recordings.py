@@ -125,10 +125,10 @@ def test_a_video_of_a_kind_that_cannot_be_written_is_one_line(
 ) -> None:
     assert main(["video", str(folder), "--out", str(tmp_path / name)]) == 1
     said = capfd.readouterr()
-    assert said.err == (
+    assert said.err.splitlines() == [
         f"error: {tmp_path / name}: found the ending {Path(name).suffix!r}, expected that of a video; use .mp4 or .m4v "
-        "or .mov or .mkv or .avi\n"
-    )
+        "or .mov or .mkv or .avi"
+    ]
     assert said.out == ""
     assert not (tmp_path / name).exists()
 
