@@ -51,9 +51,9 @@ esac""",
     )
 
 
-def setup(place: Path) -> subprocess.CompletedProcess[str]:
+def setup(place: Path, *what: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["sh", "demo/setup.sh"],
+        ["sh", "demo/setup.sh", *what],
         cwd=place,
         env={"PATH": str(place / "bin"), "HOME": str(place / "home")},
         capture_output=True,
@@ -154,3 +154,31 @@ def test_without_the_right_or_a_way_to_install_them_the_rest_is_set_up_all_the_s
     program(place, "id", "echo 0")
     program(place, "apt-get", "echo no network; exit 1")
     assert setup(place).returncode == 0
+
+
+def test_wine_is_installed_only_when_it_is_asked_for_and_its_size_is_named(place: Path) -> None:
+    apt = a_debian(place, user=0)
+    assert "Wine" not in setup(place).stdout
+    apt.unlink()
+    done = setup(place, "wine")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "installing Wine: 101 MB to download, 700 MB on disk\n"
+    assert "install -y --no-install-recommends wine wine64" in apt.read_text()
+    apt.unlink()
+    program(place, "wine", "exit 0")
+    assert setup(place, "wine").stdout == ""
+    assert not apt.exists()
+
+
+def test_where_wine_cannot_be_installed_one_line_says_what_to_do(place: Path) -> None:
+    a_debian(place, user=1000)
+    done = setup(place, "wine")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: found no wine, expected it installed; run: sudo apt-get install wine wine64\n"
+    program(place, "id", "echo 0")
+    program(place, "apt-get", "echo no network; exit 1")
+    done = setup(place, "wine")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("error: found no way to install wine, expected apt-get to")
+    (place / "bin" / "apt-get").unlink()
+    assert setup(place, "wine").stderr.startswith("error: found no wine, expected it installed; install what")
