@@ -20,6 +20,8 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 import pytest
 from hypothesis import settings
 
+from agent.child_process import end_of
+
 if TYPE_CHECKING or sys.platform == "linux":
     import fcntl
 
@@ -185,10 +187,12 @@ def wine() -> Iterator[VirtualDisplay]:
         pytest.skip("no Windows' Python under Wine; to run these tests: make test-windows")
     with VirtualDisplay() as display, own_prefix() as prefix:
         display.env = environment(display.env, prefix)
-        # Wine ends with the last program, and begins anew in seconds: one waits there all the while.
-        command = ["wine", str(EXE), "-c", "input()"]
+        # Wine ends with the last program, and begins anew in seconds: one waits there all the while. It is the first,
+        # so that Wine's own programs hold its pipes open, and not those of a test.
+        waiting = "import ctypes; ctypes.windll.user32.GetDesktopWindow(); print('up', flush=True); input()"
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        with subprocess.Popen(command, env=display.env, **pipes):
+        with subprocess.Popen(["wine", str(EXE), "-c", waiting], env=display.env, **pipes) as program:
+            assert b"up" in end_of(program.stdout).readline()
             yield display
             subprocess.run(["wineserver", "-k"], env=display.env, capture_output=True, check=False)
 
@@ -206,7 +210,7 @@ def start_windows(request: pytest.FixtureRequest) -> Iterator[Start]:
     env_of_all = request.getfixturevalue("wine").env if under_wine else dict(os.environ)
     python = ["wine", str(EXE)] if under_wine else [sys.executable]
     as_windows = windows_path if under_wine else str
-    with ExitStack() as at_the_end:
+    with ExitStack() as reading_on, ExitStack() as killing:  # all are killed before the first is waited for
 
         def start(*arguments: object, said: IO[str] | int | None = None, **env: str) -> subprocess.Popen[str]:
             words = [as_windows(word) if isinstance(word, Path) else str(word) for word in arguments]
@@ -219,13 +223,13 @@ def start_windows(request: pytest.FixtureRequest) -> Iterator[Start]:
                 ends["stdout"] = said
             elif said is not None:  # through a program of ours: Wine's Pythons take pipes and terminals, not files
                 writing = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=said)
-                at_the_end.callback(writing.communicate)
+                reading_on.callback(writing.communicate)
                 ends["stdout"] = writing.stdin
             process = subprocess.Popen(
                 command, env=environment, cwd=ROOT, **ends, stderr=subprocess.STDOUT, text=True, errors="replace"
             )
-            at_the_end.callback(process.communicate)
-            at_the_end.callback(process.kill)
+            reading_on.callback(process.communicate)
+            killing.callback(process.kill)
             return process
 
         yield start
