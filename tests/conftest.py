@@ -278,16 +278,16 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(place)], check=True)
 
 
-def wait_for(happened: Callable[[], T], what: str, *, within_s: float = math.inf) -> T:
+def wait_for(happened: Callable[[], T], what: str, *, within_s: float = math.inf, patience_s: float = PATIENCE_S) -> T:
     """Wait until `happened()`, and give what it gave; fails naming `what` when it does not.
 
     `within_s` is a time that the product promises. It is counted in naps of this process and not on the clock: while
     the machine keeps all programs waiting, a nap takes as much longer as what the test waits for.
     """
-    end_s = time.monotonic() + PATIENCE_S
+    end_s = time.monotonic() + patience_s
     naps = 0
     while not (answer := happened()):
-        assert time.monotonic() < end_s, f"{what} did not come within {PATIENCE_S:g} s"
+        assert time.monotonic() < end_s, f"{what} did not come within {patience_s:g} s"
         assert naps * NAP_S < within_s, f"{what} did not come within {within_s:g} s"
         time.sleep(NAP_S)
         naps += 1
