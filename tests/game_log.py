@@ -14,6 +14,7 @@ from games.window.counter import bar_left, draw, read_counter
 
 Line = dict[str, Any]
 SIZE = (640, 360)  # of the window, where the fixtures open it
+DRAWN_HZ = 60
 
 
 class Touched(NamedTuple):
@@ -73,12 +74,21 @@ def assert_pixels_are_those_drawn(recording: Recording) -> None:
     assert np.mean(equal) > 0.9
 
 
-def zero_by_frames(recording: Recording, truth: Sequence[Line]) -> tuple[int, int]:
+def behind_ns(truth: Sequence[Line]) -> int:
+    """By how much the screen may be behind the log under Wine, which hands a picture over after up to 50 ms.
+
+    On a busy machine by more: the longest wait between two pictures of this run tells how busy it was.
+    """
+    return 50_000_000 + 2 * int(np.diff([line["time_ns"] for line in truth if "shown" in line]).max())
+
+
+def zero_by_frames(recording: Recording, truth: Sequence[Line], *, behind_ns: int = 0) -> tuple[int, int]:
     """Between which two times of the game's clock the recording's zero lies, by its frames.
 
     However long a busy machine kept a program waiting: a frame was grabbed between its time and that of the next, and
     the picture in it was on the screen between the drawing of the one before and of the one behind. One zero must
-    satisfy them all, and does not where a frame is missing, late or of another time.
+    satisfy them all, and does not where a frame is missing, late or of another time. `behind_ns` is by how much the
+    screen may be behind the log: Wine does not wait until the X server has shown a picture.
     """
     counters = read_counter(recording.frames)
     clear = np.flatnonzero(counters >= 0)
@@ -87,19 +97,18 @@ def zero_by_frames(recording: Recording, truth: Sequence[Line]) -> tuple[int, in
     shown_ns = {line["shown"]: line["time_ns"] for line in truth if "shown" in line}
     captured_ns = recording.captured_ns
     earliest_ns = [shown_ns[counters[t] - 1] - captured_ns[t + 1] for t in clear[:-1] if counters[t] - 1 in shown_ns]
-    latest_ns = [shown_ns[counters[t] + 1] - captured_ns[t] for t in clear if counters[t] + 1 in shown_ns]
+    latest_ns = [shown_ns[counters[t] + 1] + behind_ns - captured_ns[t] for t in clear if counters[t] + 1 in shown_ns]
     assert max(earliest_ns) <= min(latest_ns)
     return max(earliest_ns), min(latest_ns)
 
 
 def assert_keys_stand_at_their_frames(
-    recording: Recording, truth: Sequence[Line], touched: Sequence[Touched], *, behind: int = 0
+    recording: Recording, truth: Sequence[Line], touched: Sequence[Touched], *, behind_ns: int = 0
 ) -> None:
     """The keys of each frame are those that were held when its picture was drawn.
 
     By the game's pictures, not by times, so that it holds on any machine: a frame of a picture from before the touch
-    lacks the key, and the frame behind one of a picture from after the game got it has it. The screen may lag `behind`
-    the log by so many pictures.
+    lacks the key, and the frame behind one of a picture from after the game got it has it.
     """
     keys = recording.meta.keys
     told = [(at, line) for at, line in enumerate(truth) if line.get("key") in keys]
@@ -108,6 +117,7 @@ def assert_keys_stand_at_their_frames(
         (each.key, each.down) for each in touched
     ]
     counters = read_counter(recording.frames)
+    behind = -(-behind_ns * DRAWN_HZ // 1_000_000_000)  # in pictures
     events_ns = [int(event["time_ns"]) for event in recording.key_events]
     for (at, _), each, event_ns in zip(told, touched, events_ns, strict=True):
         got = next((line["shown"] for line in truth[at:] if "shown" in line), 2**16)
