@@ -43,7 +43,10 @@ NAP_S = 0.01
 TOGETHER = ("tests/train/test_train_workers.py", "tests/experiments/test_search.py")
 # Files whose tests with the same parameter one process runs: they share what is begun for it.
 TOGETHER_BY_PARAMETER = ("tests/agent/test_window_managers.py",)
-MARKED_BY = {"display": {"display", "desktop", "wine", "start_windows", "wayland"}, "training": {"policy", "sound", "searched"}}
+MARKED_BY = {
+    "display": {"display", "desktop", "wine", "start_windows", "wayland"},
+    "training": {"policy", "sound", "searched"},
+}
 
 # What a test starts gets Ctrl-C as from a terminal: a shell's background job (`make test &`) would have it ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
