@@ -50,7 +50,8 @@ MARKED_BY = {
 
 # What a test starts gets Ctrl-C as from a terminal: a shell's background job (`make test &`) would have it ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup would have the end of a terminal ignored
+if sys.platform != "win32":
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup would have the end of a terminal ignored
 
 
 # How long an example may take says something about the machine, not about the code.
