@@ -48,7 +48,7 @@ def game(place: Place) -> Finding:
         where = f"{target.title!r}{f' ({marks})' if marks else ''} {box.width}x{box.height} at {box.left},{box.top}"
     else:
         where = f"the region {view.box}: no window is watched, keys count and go wherever the focus is"
-    if not is_whole:
+    if not is_whole and view.state != "minimized":  # then it is nowhere
         return Finding(
             "game", ok=False, found=f"{where}, beyond the screen ({bounds})", remedy="move it wholly onto the screen"
         )
