@@ -30,7 +30,7 @@ demo: setup
 
 test: checks
 	@$(PYTHON) tests/windows/windows_python.py --say
-	$(PYTHON) -m pytest -n $(WORKERS) -m "not wine or contract" -rs
+	$(PYTHON) -m pytest -n $(WORKERS) -m "not wine or contract" -rfEs
 
 test-windows: setup
 	@sh demo/setup.sh wine

@@ -62,8 +62,11 @@ def add_session_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)  # started in the session already
 
 
-def in_sessions(options: argparse.Namespace, measure: Callable[[], Rows]) -> Rows:
-    """What `measure` finds in each session that `options` name; it and all that it starts are in it."""
+def in_sessions(options: argparse.Namespace, measure: Callable[[], Rows], *again: object) -> Rows:
+    """What `measure` finds in each session that `options` name; it and all that it starts are in it.
+
+    `again` are the arguments, beside `--quick`, with which the bench is started there once more.
+    """
     if options.inside:
         return measure()
     rows = []
@@ -72,13 +75,13 @@ def in_sessions(options: argparse.Namespace, measure: Callable[[], Rows]) -> Row
             with own_display(DISPLAY):
                 found = measure()
         else:
-            found = _inside_wayland(quick=options.quick)
+            found = _inside_wayland(*again, *["--quick"] * options.quick)
         rows += [{"session": session, **row} for row in found]
     return rows
 
 
-def _inside_wayland(*, quick: bool) -> Rows:
-    """This bench once more, started where the session's X server can be reached."""
+def _inside_wayland(*arguments: object) -> Rows:
+    """This bench once more with these arguments, started where the session's X server can be reached."""
     module = parser_of(None).prog.split()[-1]
     try:
         opened = WaylandSession(DISPLAY)
@@ -87,9 +90,8 @@ def _inside_wayland(*, quick: bool) -> Rows:
     with opened as session, tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "rows.json"
         command = [*session.inside, sys.executable, "-m", module, "--inside", "--json", str(file)]
-        done = subprocess.run(
-            command + ["--quick"] * quick, cwd=ROOT, env=session.env, stdout=subprocess.DEVNULL, check=False
-        )
+        command += map(str, arguments)
+        done = subprocess.run(command, cwd=ROOT, env=session.env, stdout=subprocess.DEVNULL, check=False)
         if done.returncode:
             raise SystemExit(f"{module} in a Wayland session: exit {done.returncode}")
         rows: Rows = json.loads(file.read_text(encoding="utf-8"))["rows"]

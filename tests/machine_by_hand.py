@@ -30,6 +30,8 @@ class Machine:
     moments, by its name and number, takes more. It is the screen and the clock of a loop.
     """
 
+    is_of_window = False
+
     def __init__(self, more_ns: dict[tuple[str, int], int]) -> None:
         self.now_ns = 10**12
         self._moments = {"sleep": 0, "look": 0, "grab": 0}
@@ -41,6 +43,12 @@ class Machine:
 
     def sleep_s(self, seconds: float) -> None:
         self._pass("sleep", round(seconds * 1e9))
+
+    def aim(self, window_id: int | None) -> None:
+        pass
+
+    def is_hidden(self) -> bool:
+        return False
 
     def holds(self, box: Box) -> bool:
         return True

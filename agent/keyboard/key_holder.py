@@ -187,7 +187,7 @@ class KeyHolder:
             status = self._process.wait()
             reason = last_words(complained, f"key holder: found it ended with status {status}")
         if self._hung:
-            reason = f"key holder: found that it did not answer for {HUNG_S:g} s, expected it to at once"
+            reason = f"key holder: found no answer for {HUNG_S:g} s, expected one at once"
         was_ready = self._child_ns is not None
         if was_ready and (self._hung or not (self._closing and status == 0)):
             try:

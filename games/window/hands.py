@@ -50,11 +50,16 @@ class Hands:
 
 
 def open_player_emitter(keys: tuple[str, ...]) -> Emitter:
-    """Presses keys on another device than the agent's where there is one, which is under Xvfb; else as the agent does.
+    """Presses keys on another device than the agent's where there is one, which is under Xvfb and in a Wayland session
+    without a screen; else as the agent does.
 
     Raises `TwoframeError`.
     """
     if sys.platform == "linux":
+        from games.window.wayland_player import WaylandPlayer, is_headless_session
+
+        if is_headless_session():
+            return WaylandPlayer(keys)
         from games.window.xvfb_keyboard import XvfbKeyboard, has_xvfb_keyboard
 
         if has_xvfb_keyboard():

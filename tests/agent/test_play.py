@@ -74,8 +74,8 @@ def test_a_key_holder_that_hangs_is_ended_and_its_keys_are_up(
     os.kill(holder, signal.SIGSTOP)
     status, _, err = ended(process)
     assert status == 1
-    assert err == (
-        "error: key holder: found it hung for 1 s, expected it to read its words; its keys are released, play again\n"
+    assert (
+        err == "error: key holder: found no answer for 1 s, expected one at once; its keys are released, play again\n"
     )
     assert keys_down(display) == set()
 
