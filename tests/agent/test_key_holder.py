@@ -207,7 +207,7 @@ def test_holder_that_hangs_is_found_though_the_loop_says_nothing(game: KeyWindow
         os.kill(holder._process.pid, signal.SIGSTOP)
         goes_up(game)
         wait_for(lambda: holder._process.poll() is not None, "its end")
-        with pytest.raises(KeyHolderDied, match="did not answer"):
+        with pytest.raises(KeyHolderDied, match="found no answer"):
             hold_until_it_dies(holder)
 
 
