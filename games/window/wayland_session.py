@@ -40,8 +40,7 @@ xwayland force
 output HEADLESS-1 mode {width}x{height}@60Hz
 default_border none
 default_floating_border none
-for_window [class=".*"] floating enable
-for_window [app_id=".*"] floating enable
+for_window [shell=".*"] floating enable
 focus_follows_mouse no
 """
 
