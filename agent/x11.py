@@ -59,12 +59,13 @@ def x_errors(what: str) -> Iterator[None]:
         ) from error
 
 
-def is_xwayland() -> bool:
-    """Whether the server that DISPLAY names shows its windows inside a Wayland session. Raises `TwoframeError`.
+def is_xwayland(connection: Any = None) -> bool:
+    """Whether the server that DISPLAY names, or the one of `connection`, shows its windows inside a Wayland session.
 
-    Asked of the server itself: an Xvfb that is started inside such a session is a sound display.
+    Asked of the server itself: an Xvfb that is started inside such a session is a sound display. Raises
+    `TwoframeError`.
     """
-    display = connect()
+    display = connect() if connection is None else connection
     try:
         if display.query_extension("XWAYLAND"):
             return True
@@ -74,7 +75,8 @@ def is_xwayland() -> bool:
         outputs = [display.xrandr_get_output_info(out, resources.config_timestamp) for out in resources.outputs]
         return any(output.name.startswith("XWAYLAND") for output in outputs)
     finally:
-        close_display(display)
+        if connection is None:
+            close_display(display)
 
 
 def is_rootful() -> bool:

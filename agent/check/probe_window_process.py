@@ -63,7 +63,7 @@ class _X11Window:
                 0,
                 screen.root_depth,
                 background_pixel=_pixel("dark"),
-                override_redirect=not title and not is_xwayland(),  # which gives such a window no focus
+                override_redirect=not title and not is_xwayland(self._display),  # which gives such a window no focus
                 event_mask=X.KeyPressMask | X.KeyReleaseMask | X.StructureNotifyMask,
             )
             self._window.set_wm_name(title)

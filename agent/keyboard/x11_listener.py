@@ -62,7 +62,7 @@ class X11Keyboard:
                 )
                 display.sync()
                 down = bits(display.query_keymap())
-                if is_xwayland():
+                if is_xwayland(display):
                     self._look_at_ns = clock_ns() + LOOK_NS
                     self._held = dict.fromkeys(self._seen_down(display), False)
         except BaseException:

@@ -66,7 +66,7 @@ class WindowPixels:
                     self._opcode = extension.major_opcode
                     self._display.composite_query_version()
                 self._compositor = self._display.intern_atom(f"_NET_WM_CM_S{self._display.get_default_screen()}")
-            self.is_xwayland = is_xwayland()
+                self.is_xwayland = is_xwayland(self._display)
         except BaseException:
             self.close()
             raise
