@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from agent.child_process import by_line, end_of, last_words, own_group, start_child
+from agent.command_line.terminal import is_gone
 from agent.errors import TwoframeError
 from agent.keyboard.emitter import open_emitter
 from agent.keyboard.key_holder_process import LONGEST_EXPIRY_S
@@ -149,12 +150,11 @@ class KeyHolder:
             self._silence.asked()
         except BlockingIOError:
             pass  # the holder is late by thousands of words: newer ones follow, and what it holds expires
-        except BrokenPipeError:
-            return False
         except OSError as error:
-            if sys.platform != "win32" or error.errno not in (errno.ENOSPC, errno.EINVAL):
+            if is_gone(error):
+                return False
+            if sys.platform != "win32" or error.errno != errno.ENOSPC:  # Windows' word for what blocks elsewhere
                 raise
-            return error.errno == errno.ENOSPC  # Windows: full; EINVAL is its broken pipe
         return True
 
     def _wait_until_ready(self) -> None:
