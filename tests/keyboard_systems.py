@@ -228,5 +228,5 @@ def _on(platform: str) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for chooser in ("agent.keyboard.listener", "agent.keyboard.emitter"):
             patch.setattr(f"{chooser}.sys", SimpleNamespace(platform=platform))
-        patch.setattr("agent.keyboard.through_pynput._START_TIMEOUT_S", 2.0)
+        patch.setattr("agent.keyboard.windows._START_TIMEOUT_S", 2.0)
         yield

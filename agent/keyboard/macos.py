@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from agent.errors import TwoframeError
-from agent.keyboard.through_pynput import BlindEmitter
+from agent.keyboard.blind_emitter import BlindEmitter
 from agent.keys import KEYS, KeyEvent
 from agent.macos.focus import focused_window
 from agent.macos.permissions import check_permitted

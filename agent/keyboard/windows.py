@@ -4,26 +4,73 @@ Imported on Windows alone; pynput and `windll` inside the functions, so that tes
 """
 
 import ctypes
-from collections.abc import Collection
+import threading
+import time
+from collections.abc import Callable, Collection
 from typing import Any
 
-from agent.errors import KeysRefused
-from agent.keyboard.through_pynput import BlindEmitter, PynputKeyboard
+from agent.errors import KeysRefused, TwoframeError
+from agent.keyboard.blind_emitter import BlindEmitter
 from agent.keyboard.windows_rights import require_rights_over
-from agent.keys import KEYS
+from agent.keys import KEYS, KeyEvent
+from agent.pacing import clock_ns
 
+_START_TIMEOUT_S = 5.0
 _KEYBOARD, _EXTENDED_KEY, _KEY_UP, _SCAN_CODE = 1, 0x01, 0x02, 0x08  # INPUT_KEYBOARD, KEYEVENTF_*
 _NUM_LOCK_SCAN, _NUM_LOCK_VK = 0x45, 0x90
 # Asked by scan code, the number pad is arrows, whatever Num Lock says, and Pause is Num Lock.
 _SAME_EVERYWHERE = frozenset({"pause", "num_lock", "numpad_period", *(f"numpad_{n}" for n in range(10))})
 
 
-class WindowsKeyboard(PynputKeyboard):
-    """A low-level hook: it sees scan codes, and whether a program sent them."""
+class WindowsKeyboard:
+    """A low-level hook, pynput's (written against its source, 1.8), on a thread of its own, and a watch on whether that
+    lives: it sees scan codes, and whether a program sent them."""
 
     _PRESSES = (0x0100, 0x0104)  # WM_KEYDOWN, WM_SYSKEYDOWN
     _EXTENDED, _INJECTED = 0x01, 0x12  # LLKHF_EXTENDED; LLKHF_INJECTED or LLKHF_LOWER_IL_INJECTED
     _PACKET = 0xE7  # VK_PACKET: a character, not a key
+
+    def __init__(
+        self,
+        keys: tuple[str, ...],
+        changed: Callable[[KeyEvent, int], None],
+        failed: Callable[[TwoframeError], None],
+    ) -> None:
+        self._keys = keys
+        self._changed = changed
+        self._failed = failed
+        self._closing = False
+        self._listener: Any = None
+
+    def start(self) -> frozenset[str]:
+        self._listener = self._made()
+        self._listener.start()
+        self._listener.wait()
+        deadline_s = time.perf_counter() + _START_TIMEOUT_S
+        while not self._hears():
+            if time.perf_counter() > deadline_s or not self._listener.is_alive():
+                self.close()
+                raise TwoframeError("keyboard: found that the system lets no program listen, expected a keyboard hook")
+            time.sleep(0.005)
+        threading.Thread(target=self._watch, name="keyboard watch", daemon=True).start()
+        return frozenset(name for name in self._keys if _is_down(name))
+
+    def close(self) -> None:
+        self._closing = True
+        if self._listener is not None:
+            self._listener.stop()
+            if threading.current_thread() is not self._listener and self._listener.is_alive():
+                threading.Thread.join(self._listener)  # its own join would raise what `_watch` tells
+
+    def _tell(self, name: str, *, down: bool, injected: bool) -> None:
+        """A key changed; programs count as one device, keyboards as another."""
+        if not self._closing:  # a key may be on its way when we close
+            self._changed(KeyEvent(clock_ns(), name, down, injected), int(injected))
+
+    def _watch(self) -> None:
+        threading.Thread.join(self._listener)
+        if not self._closing:
+            self._failed(TwoframeError("keyboard: the listener ended by itself, expected it to go on; start again"))
 
     def _made(self) -> Any:
         from pynput.keyboard import Listener
@@ -49,9 +96,6 @@ class WindowsKeyboard(PynputKeyboard):
 
         hook = SystemHook._HOOKS.get(self._listener.ident)
         return hook is not None and bool(hook._hook)
-
-    def _is_down(self, name: str) -> bool:
-        return _is_down(name)
 
 
 class WindowsEmitter(BlindEmitter):
