@@ -5,7 +5,7 @@ from collections.abc import Collection
 from contextlib import ExitStack
 from pathlib import Path
 
-from agent.keyboard.x11_emitter import X11Emitter
+from games.window.persons_keyboard import PersonsKeyboard
 from games.window.wayland_keyboard import WaylandKeyboard
 
 
@@ -14,33 +14,12 @@ def is_headless_session() -> bool:
     return os.environ.get("WLR_BACKENDS") == "headless" and "WAYLAND_DISPLAY" in os.environ
 
 
-class WaylandPlayer:
-    """An `Emitter` for `names` on a person's keyboard of this session. Raises `TwoframeError`."""
+class WaylandPlayer(PersonsKeyboard):
+    """The person's keyboard of this session. Raises `TwoframeError`."""
 
-    def __init__(self, names: tuple[str, ...]) -> None:
-        with ExitStack() as opened:
-            self._windows = X11Emitter(names)  # asked only who has the focus
-            opened.callback(self._windows.close)
-            self._keyboard = opened.enter_context(WaylandKeyboard(Path(os.environ["WAYLAND_DISPLAY"])))
-            self._opened = opened.pop_all()
+    def _open(self, names: tuple[str, ...], opened: ExitStack) -> None:
+        self._keyboard = opened.enter_context(WaylandKeyboard(Path(os.environ["WAYLAND_DISPLAY"])))
 
-    def press(self, keys: Collection[str], window_id: int | None = None) -> bool:
-        if window_id is not None and not self.is_focused(window_id):
-            return False
-        self._keyboard.press(keys)
-        return True
-
-    def release(self, keys: Collection[str]) -> None:
-        self._keyboard.release(keys)
-
-    def person_holds(self, keys: Collection[str]) -> None:
-        """This is the person."""
-
-    def is_focused(self, window_id: int) -> bool:
-        return self._windows.is_focused(window_id)
-
-    def focused_window(self) -> int | None:
-        return self._windows.focused_window()
-
-    def close(self) -> None:
-        self._opened.close()
+    def _send(self, keys: Collection[str], *, down: bool) -> None:
+        send = self._keyboard.press if down else self._keyboard.release
+        send(keys)

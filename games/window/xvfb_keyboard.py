@@ -12,8 +12,8 @@ from Xlib.ext import xinput, xtest
 from Xlib.protocol import rq
 
 from agent.keyboard.x11 import keycodes, open_keyboard, physical_keyboards
-from agent.keyboard.x11_emitter import X11Emitter
 from agent.x11 import close_display, x_errors
+from games.window.persons_keyboard import PersonsKeyboard
 
 DEVICE_NAME = "Xvfb keyboard"
 _KEY_PRESS, _KEY_RELEASE = 1, 2  # from the first event of XInput 1 on
@@ -35,50 +35,25 @@ class _FakeDeviceKey(rq.Request):  # type: ignore[misc]
     )
 
 
-class XvfbKeyboard:
-    """An `Emitter` for `names` on the keyboard of the Xvfb that DISPLAY names. Raises `TwoframeError`."""
+class XvfbKeyboard(PersonsKeyboard):
+    """The keyboard of the Xvfb that DISPLAY names. Raises `TwoframeError`."""
 
-    def __init__(self, names: tuple[str, ...]) -> None:
-        with ExitStack() as opened:
-            self._windows = X11Emitter(names)  # asked only who has the focus
-            opened.callback(self._windows.close)
-            self._display = open_keyboard()
-            opened.callback(close_display, self._display)
-            with x_errors("keyboard"):
-                self._device = _xvfb_keyboard(self._display)
-                self._code_of = keycodes(self._display, names)
-                self._opcode = self._display.display.get_extension_major(xtest.extname)
-                self._first_event = self._display.query_extension(xinput.extname).first_event
-            self._opened = opened.pop_all()
+    def _open(self, names: tuple[str, ...], opened: ExitStack) -> None:
+        self._display = open_keyboard()
+        opened.callback(close_display, self._display)
+        with x_errors("keyboard"):
+            self._device = _xvfb_keyboard(self._display)
+            self._code_of = keycodes(self._display, names)
+            self._opcode = self._display.display.get_extension_major(xtest.extname)
+            self._first_event = self._display.query_extension(xinput.extname).first_event
 
-    def press(self, keys: Collection[str], window_id: int | None = None) -> bool:
-        if window_id is not None and not self.is_focused(window_id):
-            return False
-        self._send(_KEY_PRESS, keys)
-        return True
-
-    def release(self, keys: Collection[str]) -> None:
-        self._send(_KEY_RELEASE, keys)
-
-    def person_holds(self, keys: Collection[str]) -> None:
-        """This is the person."""
-
-    def is_focused(self, window_id: int) -> bool:
-        return self._windows.is_focused(window_id)
-
-    def focused_window(self) -> int | None:
-        return self._windows.focused_window()
-
-    def close(self) -> None:
-        self._opened.close()
-
-    def _send(self, event: int, keys: Collection[str]) -> None:
+    def _send(self, keys: Collection[str], *, down: bool) -> None:
         with x_errors("keyboard"):
             for key in keys:
                 _FakeDeviceKey(
                     display=self._display.display,
                     opcode=self._opcode,
-                    event=self._first_event + event,
+                    event=self._first_event + (_KEY_PRESS if down else _KEY_RELEASE),
                     detail=self._code_of[key],
                     delay_ms=0,
                     device=self._device,
