@@ -10,7 +10,7 @@ def main() -> int:
 
 
 def recordings() -> int:
-    return start("collect.recordings")
+    return start("collect.recordings.cli")
 
 
 if __name__ == "__main__":

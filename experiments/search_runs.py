@@ -15,7 +15,7 @@ from typing import Any
 from agent.errors import TwoframeError
 from agent.recording.reader import Recording
 from bench.closed_loop.measure import keep, read_kept, say
-from collect.copies import trim
+from collect.recordings.copies import trim
 from games.game import Game
 from games.programs import Program, end
 

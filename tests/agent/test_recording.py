@@ -21,7 +21,7 @@ from agent.recording.format import KEY_EVENT, Meta
 from agent.recording.reader import Recording, find_recordings, held_at
 from agent.recording.window_marks import NO_MARKS
 from agent.recording.writer import RecordingWriter
-from collect.recordings import main as recordings
+from collect.recordings.cli import main as recordings
 from collect.summary import action_counts, describe
 
 MS = 1_000_000
@@ -109,7 +109,7 @@ import numpy as np
 from pathlib import Path
 from recordings import meta
 from agent.recording.writer import RecordingWriter
-from collect.recordings import main as recordings
+from collect.recordings.cli import main as recordings
 from collect.summary import action_counts, describe
 from agent.errors import run_command
 def command():
@@ -137,7 +137,7 @@ import numpy as np
 from pathlib import Path
 from recordings import meta
 from agent.recording.writer import RecordingWriter
-from collect.recordings import main as recordings
+from collect.recordings.cli import main as recordings
 from collect.summary import action_counts, describe
 writer = RecordingWriter(Path(sys.argv[1]), meta())
 start = time.perf_counter_ns()

@@ -14,7 +14,7 @@ from x11_person import Person
 from agent.actions import ActionSet
 from agent.recording.format import KEY_EVENT
 from agent.recording.reader import Recording
-from collect.recordings import main
+from collect.recordings.cli import main
 from games.window.display import VirtualDisplay
 
 # As a user runs it, but for the half minute of play after which it asks.

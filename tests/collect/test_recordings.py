@@ -9,7 +9,7 @@ import pytest
 from recordings import empty_recording, meta, write_recording
 
 from agent.recording.reader import Recording
-from collect.recordings import main
+from collect.recordings.cli import main
 
 
 @pytest.fixture

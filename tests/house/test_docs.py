@@ -36,7 +36,7 @@ MADE = ("demo/out", "bench/out")  # by commands, never part of the repository
 COMMANDS = {
     "collect": "collect.cli",
     "play": "agent.play.cli",
-    "recordings": "collect.recordings",
+    "recordings": "collect.recordings.cli",
     "train": "train.cli",
 }
 LACKING = {  # what a sentence about a flag leaves out: of `recordings` behind its subcommand
@@ -198,7 +198,7 @@ def command_of(words: list[str]) -> tuple[str | None, tuple[str, ...]]:
     module, arguments = words[2], tuple(words[3:])
     if module.split(".")[0] not in ROOMS or "NAME" in module:
         return None, ()
-    alone = {"collect": "collect", "train": "train", "agent": "play"}
+    alone = {"collect": "collect", "collect.recordings": "recordings", "train": "train", "agent": "play"}
     if module in alone:
         return COMMANDS[alone[module]], arguments
     return module + ".__main__" if (ROOT / module.replace(".", "/")).is_dir() else module, arguments

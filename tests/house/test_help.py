@@ -14,7 +14,7 @@ import tyro
 
 import agent.play.cli
 import collect.cli
-import collect.recordings
+import collect.recordings.cli
 import train.cli
 from agent.command_line.flags import FLAGS, Group
 from agent.play.options import PlayOptions
@@ -123,7 +123,7 @@ COMMANDS = {
     "play": Command(agent.play.cli.main, PlayOptions, PLAY, positional="policy"),
     **{
         f"recordings {name}": Command(
-            collect.recordings.main, getattr(collect.recordings, name.title()), table, (name,), "recordings"
+            collect.recordings.cli.main, getattr(collect.recordings.cli, name.title()), table, (name,), "recordings"
         )
         for name, table in RECORDINGS.items()
     },

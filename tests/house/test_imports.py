@@ -15,7 +15,7 @@ def loaded_by(module: str) -> set[str]:
     return set(done.stdout.split())
 
 
-@pytest.mark.parametrize("module", ["collect.cli", "collect.recordings", "agent.play.cli", "agent.policy.step"])
+@pytest.mark.parametrize("module", ["collect.cli", "collect.recordings.cli", "agent.play.cli", "agent.policy.step"])
 def test_collect_and_play_never_load_tensorflow(module: str) -> None:
     assert not loaded_by(module) & {"tensorflow", "keras", "train"}
 

@@ -1,17 +1,41 @@
-"""Parts of recordings in other places: a trimmed recording, a table of times, keys and actions."""
+"""`recordings trim`: a part of a recording as a new one."""
 
-import csv
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+import tyro
+from rich.console import Console
 
 from agent.errors import TwoframeError
 from agent.recording.reader import Recording
 from agent.recording.writer import RecordingWriter
+from collect.recordings.arguments import Recordings, Seconds, make_of_each
 
 CHUNK = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Trim:
+    """Copy a part of one recording, by time, into a new one."""
+
+    recordings: Recordings
+    """The recording to take from; it stays as it is."""
+    out: Annotated[Path, tyro.conf.arg(metavar="OUT")]
+    """New folder for the part."""
+    start_s: Seconds = 0.0
+    """Begin this many seconds after the recording began."""
+    end_s: Annotated[float | None, tyro.conf.arg(metavar="S")] = None
+    """End this many seconds after the recording began."""
+
+    def run(self, console: Console) -> int:
+        def make(recording: Recording) -> Path:
+            trim(recording, self.out, steps_between(recording, self.start_s, self.end_s))
+            return self.out
+
+        return make_of_each(self.recordings, self.out, console, make)
 
 
 def steps_between(recording: Recording, start_s: float, end_s: float | None) -> range:
@@ -59,17 +83,3 @@ def trim(recording: Recording, out: Path, steps: range) -> None:
             writer.append(recording.frames[t], captured_ns, **{name: array[t] for name, array in extras.items()})
             if t % CHUNK == 0:
                 writer.flush(captured_ns)
-
-
-def export(recording: Recording, path: Path) -> None:
-    """A CSV with a row per frame: time in seconds, each key as 0 or 1, the action's name. Raises `TwoframeError`."""
-    meta = recording.meta
-    labels = meta.actions.actions_of(recording.keys, meta.keys)
-    try:
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(["time_s", *(f"key_{key}" for key in meta.keys), "action"])
-            for time_ns, held, label in zip(recording.captured_ns, recording.keys, labels, strict=True):
-                writer.writerow([f"{time_ns / 1e9:.6f}", *held.astype(int), meta.actions.names[label]])
-    except OSError as error:
-        raise TwoframeError(f"{path}: found {error.strerror or error}, expected a place for the table") from None

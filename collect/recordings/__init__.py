@@ -1,0 +1,1 @@
+"""The command `recordings`: a module for each of its subcommands."""

@@ -1,0 +1,32 @@
+"""`recordings list | info | video | trim | export RECORDING...`: look after recordings."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+
+from agent.command_line.flags import FLAGS
+from agent.errors import run_command
+from collect.recordings.copies import Trim
+from collect.recordings.export import Export
+from collect.recordings.show import Info, List
+from collect.recordings.video import Video
+
+DESCRIPTION = """Look after recordings: folders made by collect, or folders that hold several."""
+
+Command = (
+    Annotated[List, tyro.conf.subcommand("list")]
+    | Annotated[Info, tyro.conf.subcommand("info")]
+    | Annotated[Video, tyro.conf.subcommand("video")]
+    | Annotated[Trim, tyro.conf.subcommand("trim")]
+    | Annotated[Export, tyro.conf.subcommand("export")]
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    def command() -> int:
+        chosen: Command = tyro.cli(Command, prog="recordings", description=DESCRIPTION, args=argv, registry=FLAGS)
+        return chosen.run(Console())
+
+    return run_command(command)
