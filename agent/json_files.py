@@ -34,12 +34,13 @@ def read_json(path: Path) -> Any:
         raise TwoframeError(f"found no JSON ({str(error)[:80]}), expected what twoframe wrote") from None
 
 
-def check_version(value: Any, what: str, version: int) -> None:
-    """Raise `TwoframeError` unless `value` is an object of this format version."""
+def check_version(value: Any, what: str, *versions: int) -> None:
+    """Raise `TwoframeError` unless `value` is an object of one of these format versions."""
     found = value.get("format_version") if isinstance(value, dict) else None
-    if type(found) is not int or found != version:
-        newer = "; install a newer twoframe" if type(found) is int and found > version else ""
-        raise TwoframeError(f"found format version {str(found)[:20]}, expected {version} of a {what}{newer}")
+    if type(found) is not int or found not in versions:
+        newer = "; install a newer twoframe" if type(found) is int and found > max(versions) else ""
+        expected = " or ".join(map(str, versions))
+        raise TwoframeError(f"found format version {str(found)[:20]}, expected {expected} of a {what}{newer}")
 
 
 def check_types(value: dict[str, Any], typed: dict[str, Any]) -> None:

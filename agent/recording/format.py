@@ -18,6 +18,7 @@ from agent.machine import versions
 from agent.recording.window_marks import NO_MARKS, WindowMarks
 
 FORMAT_VERSION = 1
+PACKED_VERSION = 2  # the same, with packed frames
 KEY_EVENT = np.dtype([("time_ns", "<i8"), ("key", "u1"), ("down", "?")])
 MAX_FPS = 1000.0
 PERSON = 1  # in control.npy
@@ -75,7 +76,7 @@ class Meta:
     @classmethod
     def from_json(cls, value: Any) -> "Meta":
         """Raises `TwoframeError` for anything that `to_json` cannot have written."""
-        check_version(value, "recording", FORMAT_VERSION)
+        check_version(value, "recording", FORMAT_VERSION, PACKED_VERSION)
         typed = {
             "keys": list,
             "fps": (int, float),

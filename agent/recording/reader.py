@@ -1,18 +1,15 @@
 """A recording: one folder of numpy arrays and a `meta.json`; this is its reader (the writer is beside it).
 
 The reader trusts nothing: what is in the folder may be cut off, damaged or made by somebody hostile. It
-never loads pickles, follows no link out of the folder, maps the frames instead of loading them, and cuts
-all arrays to the same length without changing the files.
+never loads pickles, follows no link out of the folder, maps the frames instead of loading them (packed ones are
+decoded as they are asked for), and cuts all arrays to the same length without changing the files.
 """
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from tokenize import TokenError
-from typing import Any, BinaryIO
-from warnings import catch_warnings, simplefilter
+from typing import Any
 
 import numpy as np
 
@@ -20,17 +17,21 @@ from agent.arrays import Array, Bools, Floats, Ints, Levels
 from agent.errors import TwoframeError, raise_if_any
 from agent.json_files import read_json
 from agent.recording.format import KEY_EVENT, PERSON, Meta
+from agent.recording.npy_files import mapped
+from agent.recording.packed_frames import PackedFrames
 
 # Of the rate asked for. Within it, two frames of a window come less far from their time than by being whole frames
 # (110 ms are 100 at 20 fps), and what jitters on a machine that keeps up lies far within it.
 RATE_TOLERANCE = 0.05
+
+PLAIN, PACKED = "frames.npy", "frames.npy.zst"
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
     """One recording, opened. All arrays but `key_events` have the same length T.
 
-    frames (T, H, W, C) uint8, mapped read-only; captured_ns (T,) int64, increasing, from the start of the
+    frames (T, H, W, C) uint8, read-only, mapped or packed; captured_ns (T,) int64, increasing, from the start of the
     recording; keys (T, K) bool; key_events (E,) of `KEY_EVENT`; control (T,) uint8 or None, `PERSON` but where in a
     rollout the agent held the keys, or in a demonstration wrong ones were pressed beside those held, which are the
     person's there too; probabilities (T, A) float32 or None. `problems` says in words what a cut-off recording lacks.
@@ -38,7 +39,7 @@ class Recording:
 
     folder: Path
     meta: Meta
-    frames: Levels
+    frames: Levels | PackedFrames
     captured_ns: Ints
     keys: Bools
     key_events: Array
@@ -114,7 +115,6 @@ def _open(folder: Path) -> Recording:
         raise TwoframeError(f"{folder / 'meta.json'}: {error}") from None
     k, a = len(meta.keys), len(meta.actions)
     required: dict[str, tuple[Any, tuple[int, ...]]] = {
-        "frames": (np.uint8, meta.frame.shape),
         "captured_ns": ("<i8", ()),
         "keys": (np.bool_, (k,)),
     }
@@ -122,17 +122,24 @@ def _open(folder: Path) -> Recording:
         "control": (np.uint8, ()),
         "probabilities": ("<f4", (a,)),
     }
-    arrays, problems = {}, []
+    frames, lost = _frames(folder, meta.frame.shape)
+    arrays, problems = {}, [lost] if lost else []
     for name, (dtype, row) in (required | optional).items():
         path = folder / f"{name}.npy"
         if name in optional and not path.exists() and not path.is_symlink():
             continue
-        arrays[name], lost = _mapped(path, np.dtype(dtype), row)
+        arrays[name], lost = mapped(path, np.dtype(dtype), row)
         problems += [lost] if lost else []
-    events, lost = _mapped(folder / "key_events.npy", KEY_EVENT, ())
+    events, lost = mapped(folder / "key_events.npy", KEY_EVENT, ())
     problems += [lost] if lost else []
 
-    t = min(len(array) for array in arrays.values())
+    t = min(len(frames), *map(len, arrays.values()))
+    if len(frames) > t:
+        problems.append(f"frames.npy: found {len(frames)} rows, used {t}")
+    if isinstance(frames, PackedFrames):
+        frames.cut_to(t)
+    else:
+        frames = frames[:t]
     for name, array in arrays.items():
         if len(array) > t:
             problems.append(f"{name}.npy: found {len(array)} rows, used {t}")
@@ -151,7 +158,7 @@ def _open(folder: Path) -> Recording:
     return Recording(
         folder=folder,
         meta=meta,
-        frames=arrays["frames"],
+        frames=frames,
         captured_ns=captured_ns,
         keys=np.array(arrays["keys"]),
         key_events=events,
@@ -161,44 +168,12 @@ def _open(folder: Path) -> Recording:
     )
 
 
-def _mapped(path: Path, dtype: np.dtype[Any], row: tuple[int, ...]) -> tuple[Array, str | None]:
-    """The array in `path` as far as the file reaches, mapped read-only, and what it lacks.
-
-    Its header must announce `dtype` and rows of shape `row`; only plain version 1 headers are read.
-    """
-    if path.is_symlink() or not path.is_file():
-        raise TwoframeError(f"{path}: found no plain file, expected an array; copy the whole recording again")
-    expected = f"expected {dtype} (T, {', '.join(map(str, row))})"
-    with path.open("rb") as file:
-        try:
-            shape, fortran, found = _header(file)
-        except _NO_HEADER as error:
-            found_text = str(error).splitlines()[0][:80] if str(error) else type(error).__name__
-            raise TwoframeError(f"{path}: found no readable header ({found_text}), {expected}") from None
-        offset = file.tell()
-        size = file.seek(0, 2)
-    if found != dtype or fortran or len(shape) != 1 + len(row) or tuple(shape[1:]) != row or shape[0] < 0:
-        raise TwoframeError(f"{path}: found {str(found)[:80]} {str(shape)[:80]}, {expected}; record again")
-    row_bytes = dtype.itemsize * math.prod(row)
-    held = min(shape[0], (size - offset) // row_bytes)
-    lost = f"{path.name}: found {held} of {shape[0]} rows in the file" if held < shape[0] else None
-    if held == 0:
-        return np.empty((0, *row), dtype), lost
-    return np.memmap(path, dtype, "r", offset, (held, *row)), lost
-
-
-# All that numpy raises for a header that is none, depending on where its parser gives up.
-_NO_HEADER = (ValueError, TypeError, SyntaxError, RecursionError, MemoryError, EOFError, TokenError, Warning)
-
-
-def _header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Shape, Fortran order and dtype; what numpy only warns of, such as headers of Python 2, is refused."""
-    version = np.lib.format.read_magic(file)
-    if version != (1, 0):
-        raise ValueError(f"npy version {version}")
-    with catch_warnings():
-        simplefilter("error")
-        return np.lib.format.read_array_header_1_0(file)
+def _frames(folder: Path, row: tuple[int, ...]) -> tuple[Levels | PackedFrames, str | None]:
+    """The frames and what they lack; the plain ones, where packing was broken off after the packed ones were whole."""
+    plain, packed = folder / PLAIN, folder / PACKED
+    if (packed.exists() or packed.is_symlink()) and not (plain.exists() or plain.is_symlink()):
+        return PackedFrames(packed, row), None
+    return mapped(plain, np.dtype(np.uint8), row)
 
 
 def held_at(events: Array, times_ns: Ints, keys: int) -> Bools:

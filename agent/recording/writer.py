@@ -21,13 +21,14 @@ from agent.errors import TwoframeError
 from agent.frames import Image
 from agent.json_files import write_json
 from agent.recording.format import KEY_EVENT, Meta, completed
+from agent.recording.npy_files import header_of
 
 
 class GrowingArray:
     """A `.npy` file (version 1, C order) whose first axis grows by `append` and `flush`."""
 
     def __init__(self, path: Path, dtype: np.dtype[Any], row: tuple[int, ...]) -> None:
-        self._descr = np.lib.format.dtype_to_descr(dtype)
+        self._dtype = dtype
         self._row = row
         self._count = 0
         self._pending: list[bytes] = []
@@ -51,26 +52,11 @@ class GrowingArray:
         self._write_header()
 
     def _write_header(self) -> None:
-        header = _Bytes()
-        np.lib.format.write_array_header_1_0(
-            header, {"descr": self._descr, "fortran_order": False, "shape": (self._count, *self._row)}
-        )
         self._file.seek(0)
-        _write_all(self._file.fileno(), header.content)
+        _write_all(self._file.fileno(), header_of(self._dtype, (self._count, *self._row)))
 
     def close(self) -> None:
         self._file.close()
-
-
-class _Bytes:
-    """Gathers what numpy writes piece by piece, so that a header reaches the file in one write."""
-
-    def __init__(self) -> None:
-        self.content = b""
-
-    def write(self, content: bytes) -> int:
-        self.content += content
-        return len(content)
 
 
 def _write_all(descriptor: int, content: bytes) -> None:

@@ -1,4 +1,4 @@
-"""`recordings list | info | video | trim | export RECORDING...`: look after recordings."""
+"""`recordings list | info | video | trim | pack | unpack | export RECORDING...`: look after recordings."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -10,6 +10,7 @@ from agent.command_line.flags import FLAGS
 from agent.errors import run_command
 from collect.recordings.copies import Trim
 from collect.recordings.export import Export
+from collect.recordings.pack import Pack, Unpack
 from collect.recordings.show import Info, List
 from collect.recordings.video import Video
 
@@ -20,6 +21,8 @@ Command = (
     | Annotated[Info, tyro.conf.subcommand("info")]
     | Annotated[Video, tyro.conf.subcommand("video")]
     | Annotated[Trim, tyro.conf.subcommand("trim")]
+    | Annotated[Pack, tyro.conf.subcommand("pack")]
+    | Annotated[Unpack, tyro.conf.subcommand("unpack")]
     | Annotated[Export, tyro.conf.subcommand("export")]
 )
 

@@ -10,9 +10,12 @@ from rich.console import Console
 
 from agent.errors import TwoframeError
 from agent.live_line import say
+from agent.recording.packed_frames import PackedFrames
+from agent.recording.packing import Sizes
 from agent.recording.reader import Recording, find_recordings
 from collect.pictures import write_sheet
 from collect.recordings.arguments import Recordings, of_one
+from collect.recordings.pack import told
 from collect.summary import action_counts, clock, describe, shares, warnings
 
 
@@ -82,10 +85,18 @@ def _info(recording: Recording) -> list[str]:
         f"  balance: {shares(meta.actions.names, counts)}",
         f"  keys: {', '.join(meta.keys)}; {len(recording.key_events)} events, "
         f"{_short_presses(recording)} presses shorter than a frame",
+        *_packed(recording),
         f"  made with: {', '.join(f'{name} {version}' for name, version in meta.versions.items())}",
         *(f"  found: {problem}" for problem in recording.problems),
         *(f"  {warning}" for warning in warnings(recording, counts)),
     ]
+
+
+def _packed(recording: Recording) -> list[str]:
+    frames = recording.frames
+    if not isinstance(frames, PackedFrames):
+        return []
+    return [f"  packed: {told(Sizes(frames.nbytes, frames.packed_bytes))}; recordings unpack makes plain arrays of it"]
 
 
 def _short_presses(recording: Recording) -> int:

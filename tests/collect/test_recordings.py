@@ -103,6 +103,55 @@ def test_a_trimmed_recording_begins_with_the_keys_then_held(folder: Path, tmp_pa
     assert part.meta.started_utc == "2026-01-01T00:00:00.500+00:00"
 
 
+def test_every_command_makes_of_a_packed_recording_what_it_makes_of_a_plain_one(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made: dict[str, list[object]] = {"plain": [], "packed": []}
+    for kind, results in made.items():
+        if kind == "packed":
+            assert main(["pack", str(folder)]) == 0
+            assert " kB for 11.5 kB, " in capsys.readouterr().out
+        out = tmp_path / kind
+        out.mkdir()
+        flags = [
+            ["list", folder],
+            ["info", folder, "--sheet", out / "sheet.png"],
+            ["video", folder, "--out", out / "video.mp4"],
+            ["trim", folder, "--start-s", "1", "--out", out / "part"],
+            ["export", folder, "--out", out / "frames.csv"],
+        ]
+        for command in flags:
+            assert main([str(flag) for flag in command]) == 0
+        said = capsys.readouterr().out.replace(str(out), "OUT").splitlines()
+        results.append([line for line in said if not line.startswith("  packed: ")])
+        results += [path.read_bytes() for path in (out / "sheet.png", out / "video.mp4", out / "frames.csv")]
+        results.append({path.name: path.read_bytes() for path in (out / "part").iterdir()})
+        assert (len(results[0]) != len(said)) == (kind == "packed")
+    assert made["packed"] == made["plain"]
+    assert main(["unpack", str(folder)]) == 0
+    assert capsys.readouterr().out == f"unpacked: {folder}: 11.5 kB\n"
+
+
+def test_packing_leaves_what_it_cannot_and_goes_on(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = write_recording(tmp_path / "broken", [np.zeros((12, 16, 1), np.uint8)] * 3, ["a"] * 3)
+    (broken / "keys.npy").write_bytes(b"nothing")
+    before = {path: path.read_bytes() for path in broken.iterdir()}
+    assert main(["pack", str(tmp_path)]) == 1
+    said = capsys.readouterr()
+    assert said.out.startswith(f"left as it is: {broken / 'keys.npy'}: found no readable header")
+    assert f"packed: {folder}: " in said.out
+    assert said.err == ""
+    assert {path: path.read_bytes() for path in broken.iterdir()} == before
+    assert main(["pack", str(folder)]) == 0
+    assert capsys.readouterr().out == f"{folder}: is packed already\n"
+    assert main(["unpack", str(broken)]) == 1
+    assert capsys.readouterr().err.startswith(f"error: {broken / 'keys.npy'}: found no readable header")
+    assert main(["pack"]) == 2
+    assert capsys.readouterr().err.startswith("error: RECORDING: found nothing, expected recordings")
+
+
 def test_export_gives_a_row_per_frame(folder: Path) -> None:
     assert main(["export", str(folder)]) == 0
     with (folder / "frames.csv").open(newline="") as file:

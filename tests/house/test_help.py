@@ -101,6 +101,8 @@ RECORDINGS = {
     "info": {"recordings": REQUIRED, "sheet": None},
     "video": {"recordings": REQUIRED, "out": None, "start_s": 0.0, "end_s": None},
     "trim": {"recordings": REQUIRED, "out": REQUIRED, "start_s": 0.0, "end_s": None},
+    "pack": {"recordings": REQUIRED},
+    "unpack": {"recordings": REQUIRED},
     "export": {"recordings": REQUIRED, "out": None},
 }
 EXPERIMENTAL = {"--patience", "--join", "--skip-disturbed", "--drop-older", "--swap-older", "--erase"}

@@ -1,9 +1,11 @@
 """The recordings of one training, side by side on one axis of frames: what was seen and what was done.
 
-Frames stay on disk and are mapped; labels and times are small and live in memory.
+Frames stay on disk and are mapped, packed ones unpacked for as long as they are needed; labels and times are small and
+live in memory.
 """
 
 import errno
+import math
 import tempfile
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +20,7 @@ from agent.errors import TwoframeError
 from agent.frames import FrameSpec, Image, prepare
 from agent.policy.format import PolicyMeta, Spacing
 from agent.recording.format import PERSON, Meta
+from agent.recording.packed_frames import PackedFrames
 from agent.recording.reader import Recording
 from train.dataset.joining import join, key_notes
 from train.dataset.rates import Steps, steps_between
@@ -140,7 +143,7 @@ def open_dataset(
     asked for; the `frames` of a window lie `apart_ms` from each other, to the nearest frame. The label of a frame is
     what was held `shift_ms` later, None: in the middle of the time for which `play` holds what it decides on that
     frame, since a policy that says what was held at the frame itself is late by that much. Frames that must be
-    prepared anew go to a file without a name in the folder `room`.
+    prepared anew, or are packed, go to a file without a name in the folder `room`.
     Frames under `collect --disturb` are learned too, by the keys that the person held against it (the labels of DART,
     Laskey et al. 2017), unless `skip_disturbed`: there what moves on the screen does not tell what is held.
     A `policy` that goes on learning says what all is brought to, in place of the recordings and of `shift_ms` and
@@ -234,11 +237,15 @@ def _check_every_action(labels: Ints, actions: ActionSet, folders: Sequence[Path
         )
 
 
-def _prepared(source: Levels, specs: Sequence[FrameSpec], room: Path) -> Levels:
-    """`source` (T, H, W, C) prepared by `specs` in turn, mapped from a file that vanishes with the process."""
-    if not specs:
+def _prepared(source: Levels | PackedFrames, specs: Sequence[FrameSpec], room: Path) -> Levels:
+    """`source` (T, H, W, C) prepared by `specs` in turn, mapped from a file that vanishes with the process.
+
+    Packed frames are unpacked into it even where there is nothing to prepare: an epoch reads a few here and a few
+    there, and would decode a whole chunk for them each time.
+    """
+    if not specs and not isinstance(source, PackedFrames):
         return source
-    frame = specs[-1]
+    shape = specs[-1].shape if specs else source.shape[1:]
     try:
         with tempfile.TemporaryFile(dir=room) as file:
             for image in source:
@@ -246,10 +253,10 @@ def _prepared(source: Levels, specs: Sequence[FrameSpec], room: Path) -> Levels:
                     image = prepare(image, spec)
                 file.write(image.tobytes())
             file.flush()
-            return np.memmap(file, np.uint8, "r", shape=(len(source), *frame.shape))
+            return np.memmap(file, np.uint8, "r", shape=(len(source), *shape))
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            size_mb = len(source) * frame.width * frame.height * frame.channels / 1e6
+            size_mb = len(source) * math.prod(shape) / 1e6
             raise TwoframeError(
                 f"{room}: found the disk full, expected {size_mb:.0f} MB for the prepared frames; free some space"
             ) from None
