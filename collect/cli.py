@@ -1,7 +1,7 @@
 """`collect OUT --window TITLE --keys left=a forward=w right=d`: record the screen and the keys of a game."""
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -19,12 +19,14 @@ from agent.pacing import Pacer
 from agent.recording.format import begun_now
 from agent.recording.journal import Journal
 from agent.recording.key_log import KeyLog
+from agent.recording.packing import pack
 from agent.recording.reader import Recording
 from agent.recording.writer import RecordingWriter, require_new_folder
 from agent.signals import ending_signals
 from collect.disturbance import Disturbance
 from collect.options import DESCRIPTION, CollectOptions, Plan, check_rate
 from collect.recorder import Progress, Recorder
+from collect.recordings.pack import told
 from collect.summary import disturbance_lines, live_text, receipt, summary
 
 
@@ -111,11 +113,28 @@ def collect(options: CollectOptions, plan: Plan, console: Console) -> int:
             f"{plan.out}: found no frame to record, expected some play; nothing was written: click into the game "
             "when it begins, and start again"
         )
+    if options.pack:
+        for text in pack_at_the_end(plan.out):
+            say(console, text)
     recording = Recording.open(plan.out)
     disturbed = disturbance_lines(recording, disturbance) if disturbance else []
     for text in (*summary(recording, progress, journal, options.fps), *disturbed, *receipt(recording)):
         say(console, text)
     return 0
+
+
+def pack_at_the_end(folder: Path) -> Iterator[str]:
+    """Pack the recording that has ended, and tell it in lines; where that cannot be, it stays as it is."""
+    yield "packing the frames; Ctrl-C leaves them as they are"
+    try:
+        sizes = pack(folder)
+    except TwoframeError as error:
+        yield f"warning: not packed: {error}"
+    except KeyboardInterrupt:
+        yield "not packed: interrupted"
+    else:
+        assert sizes  # `collect` writes plain arrays
+        yield f"packed: {told(sizes)}"
 
 
 def _spec(options: CollectOptions, plan: Plan, box: Box) -> FrameSpec:

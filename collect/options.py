@@ -55,6 +55,8 @@ class CollectOptions:
     bar."""
     color: Annotated[Color, PICTURE, tyro.conf.arg(metavar="gray|rgb")] = "gray"
     """Store gray frames, or rgb ones."""
+    pack: Annotated[bool, PICTURE] = False
+    """Pack the frames once the recording has ended: several times smaller, without loss, as by recordings pack."""
 
     default: Annotated[str | None, OTHER, tyro.conf.arg(metavar="NAME")] = None
     """The action when no key is held; without it the one without keys, else the middle one."""

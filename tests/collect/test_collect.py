@@ -212,6 +212,25 @@ def test_a_part_of_the_screen_is_recorded_whatever_has_the_focus(
     assert "expected a place wholly on the screen" in err
 
 
+def test_a_recording_is_packed_when_it_has_ended_if_that_is_wanted(
+    start: Start, counter: Path, display: VirtualDisplay, tmp_path: Path
+) -> None:
+    process = start(*COLLECT, tmp_path / "rec", "--pack")
+    wait_for(lambda: frames_in(tmp_path / "rec") > 20, "the first frames")
+    tap(display, "a")
+    wait_for_frames(tmp_path / "rec", 5)
+    process.send_signal(signal.SIGINT)
+    status, out, err = ended(process)
+    assert (status, err) == (0, "")
+    assert "packing the frames" in out
+    assert "frames.npy.zst" in out
+    assert not (tmp_path / "rec" / "frames.npy").exists()
+    recording = Recording.open(tmp_path / "rec")
+    assert recording.meta.complete
+    assert recording.problems == ()
+    assert (read_counter(np.asarray(recording.frames)) >= 0).mean() > 0.5
+
+
 @pytest.mark.slow(9)
 def test_a_window_over_the_game_and_a_picture_that_stands_still_are_warned_of(
     start: Start, display: VirtualDisplay, tmp_path: Path, said: IO[str]

@@ -34,6 +34,7 @@ COLLECT = {
     "size": "160x120",
     "crop": None,
     "color": "gray",
+    "pack": False,
     "duration_s": None,
     "countdown_s": 3.0,
     "disturb": 0.0,
