@@ -1,0 +1,1 @@
+"""Which way to pack frames: size and speed of several, beside plain arrays."""
