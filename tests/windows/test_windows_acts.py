@@ -122,9 +122,13 @@ def test_a_title_and_folders_in_any_letters(start_windows: Start, tmp_path: Path
     game = start_windows("games.window.counter", log, "--title", "数える Zähler", "--size", "320x180")
     wait_for(lambda: log.exists() and last_shown(log) > 5, "the window")
     timed = ("--countdown-s", "0", "--duration-s", "1")
-    ended(start_windows("collect", runs / "erste Fahrt", "--window", "数える", *timed))
-    assert len(Recording.open(runs / "erste Fahrt")) > 5
+    # Packed in the end: Windows removes and renames no file that is still mapped.
+    assert "\npacked: " in ended(start_windows("collect", runs / "erste Fahrt", "--window", "数える", "--pack", *timed))
+    packed = Recording.open(runs / "erste Fahrt")
+    assert packed.frames.shape[0] > 5
     assert "erste Fahrt" in ended(start_windows("collect.recordings", "list", runs))
+    assert "unpacked: " in ended(start_windows("collect.recordings", "unpack", runs))
+    assert (np.load(runs / "erste Fahrt" / "frames.npy") == np.asarray(packed.frames)).all()
     game.kill()
 
 
