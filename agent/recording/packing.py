@@ -73,7 +73,7 @@ def _unpack(folder: Path) -> Sizes | None:
     row = _row_of(folder)
     if plain.exists():
         _say_version(folder, FORMAT_VERSION)
-        packed.unlink(missing_ok=True)
+        _remove(packed, plain)
         return None
     frames = PackedFrames(packed, row)
     sizes = Sizes(frames.nbytes, frames.packed_bytes)
@@ -183,8 +183,12 @@ def _say_version(folder: Path, version: int) -> None:
 
 
 def _remove(old: Path, new: Path) -> None:
+    if not new.is_file():  # packed here and unpacked there at once, both would go
+        raise TwoframeError(
+            f"{new}: found it gone again, expected that nothing else changes the recording; do it again"
+        )
     try:
-        old.unlink()
+        old.unlink(missing_ok=True)
     except PermissionError:
         raise TwoframeError(
             f"{old}: found the file in use, expected to remove it, for {new.name} is there now; close what has the "

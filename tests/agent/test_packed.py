@@ -141,7 +141,8 @@ def test_where_the_disk_is_full_all_stays_as_it_is(act: Callable[[Path], object]
         shutil.rmtree(folder)
         shutil.copytree(away, folder)
     before = content(folder)
-    with pytest.raises(TwoframeError, match=r"found (the disk full|\d MB of the disk free), expected"):
+    found = "the disk full" if act is pack else r"\d MB of the disk free"  # of unpacking it is known before
+    with pytest.raises(TwoframeError, match=f"found {found}, expected"):
         act(folder)
     assert content(folder) == before
 
@@ -226,7 +227,7 @@ for act in (pack, unpack):
     while not survives(act, at_the(kills)):
         kills += 1
     print(act.__name__, "at", kills, "moments")
-    for _ in range(15):
+    for _ in range(5):
         survives(act, after(random.uniform(1e-5, 0.01)))
     kills = 0
 print(sorted(files))
