@@ -147,8 +147,10 @@ class PackedFrames:
         """The frames `index` (n,), (n, H, W, C) uint8."""
         out = np.empty((len(index), *self._row), np.uint8)
         chunk = index // self._chunk
-        for k in np.unique(chunk):
-            out[chunk == k] = self._frames_of(int(k))[index[chunk == k] - k * self._chunk]
+        for part in np.split(np.arange(len(index)), np.flatnonzero(np.diff(chunk)) + 1):
+            if len(part):
+                k = int(chunk[part[0]])
+                out[part[0] : part[-1] + 1] = self._frames_of(k)[index[part] - k * self._chunk]
         return out
 
     def _frames_of(self, k: int) -> Levels:
