@@ -11,7 +11,6 @@ from agent.errors import TwoframeError
 from agent.frames import Image
 from agent.recording.format import PERSON
 from agent.recording.reader import Recording
-from collect.summary import clock
 from collect.video import VideoFile
 
 SHOWN_WIDTH = 480
@@ -72,7 +71,7 @@ def _draw_bar(canvas: Image, top: int, recording: Recording, t: int) -> None:
         cv2.putText(canvas, key, (x + 7, top + 18), cv2.FONT_HERSHEY_SIMPLEX, 0.45, WHITE, 1, cv2.LINE_AA)
         x += width + 4
     seconds = float(recording.captured_ns[t]) / 1e9
-    text = f"{clock(seconds)}.{int(seconds * 10) % 10}"
+    text = f"{int(seconds * 10) / 10:.1f} s"  # as trim takes it; rounded up, the frame would not be in what is named
     if recording.control is not None:
         other = "agent" if recording.meta.source == "rollout" else "disturbed"
         text += "  person" if recording.control[t] == PERSON else f"  {other}"

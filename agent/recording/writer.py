@@ -179,6 +179,11 @@ class RecordingWriter:
             if not self._holds_frames:
                 self._leave_nothing()
 
+    def abandon(self) -> None:
+        """Close, and take away what was written: for a copy that can be made again."""
+        self.close(complete=False)
+        self._leave_nothing()
+
     def _leave_nothing(self) -> None:
         with suppress(OSError):
             if self._begun:

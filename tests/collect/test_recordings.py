@@ -210,6 +210,7 @@ def test_a_video_for_which_there_is_no_room_is_one_line_and_not_left_behind(
     [
         (["trim", "{}", "--out", "{}"], 1, "not empty"),
         (["trim", "{}", "--out", "{}/new", "--start-s", "9"], 1, "no frame from 9 s"),
+        (["trim", "{}", "--out", "{}/new", "--end-s", "nan"], 2, "expected seconds"),
         (["video", "{}", "--out", "{}/none/v.mp4"], 1, "no way to write there"),
         (["info", "{}/none"], 1, "found no recording"),
         (["video", "{}", "{}/../other", "--out", "v.mp4"], 2, "found 2 recordings"),

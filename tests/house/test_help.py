@@ -101,7 +101,7 @@ RECORDINGS = {
     "list": {"recordings": (Path(),)},
     "info": {"recordings": REQUIRED, "sheet": None},
     "video": {"recordings": REQUIRED, "out": None, "start_s": 0.0, "end_s": None},
-    "trim": {"recordings": REQUIRED, "out": REQUIRED, "start_s": 0.0, "end_s": None},
+    "trim": {"recordings": REQUIRED, "out": REQUIRED, "start_s": 0.0, "end_s": None, "cut": ()},
     "pack": {"recordings": REQUIRED},
     "unpack": {"recordings": REQUIRED},
     "export": {"recordings": REQUIRED, "out": None},
