@@ -296,15 +296,13 @@ def write_policy(options: TrainOptions, prepared: PreparedDataset, learned: Lear
 
 def figures_of(prepared: PreparedDataset, learned: Learned) -> Figures:
     """What advice goes by."""
-    by_time = learned.fit.ended.startswith("the time")
-    by_epochs = learned.fit.ended.startswith("all")
     return Figures(
         names=prepared.dataset.actions.names,
         played=played_shares(prepared),
         scores=learned.judgement.scores,
         repeats=learned.copycat.repeats,
         losses=[(epoch.loss, epoch.validation_loss) for epoch in learned.fit.history.epochs],
-        ended="--max-minutes" if by_time else "--epochs" if by_epochs else "",
+        limit=learned.fit.limit,
         never_pressed=never_pressed_by_anybody(prepared),
         gains=learned.gains,
     )

@@ -27,7 +27,7 @@ SOUND = Figures(
     scores=SCORES,
     repeats=0.2,
     losses=[(0.7, 0.6), (0.5, 0.45), (0.4, 0.42), (0.36, 0.41), (0.35, 0.41), (0.34, 0.41)],
-    ended="--epochs",
+    limit="--epochs",
 )
 GAINS = {
     "before": {"new": {"loss": 0.9, "accuracy": 0.5}, "old": {"loss": 0.3, "accuracy": 0.9}},
@@ -59,7 +59,7 @@ FAULTS = {
         "it knows its recordings by heart: loss 0.41 there, 0.67 where it did not learn, which was 0.55 before",
     ),
     "still learning": (
-        replace(SOUND, losses=[(0.9, 0.9), (0.8, 0.8), (0.7, 0.7), (0.6, 0.6)], ended="--max-minutes"),
+        replace(SOUND, losses=[(0.9, 0.9), (0.8, 0.8), (0.7, 0.7), (0.6, 0.6)], limit="--max-minutes"),
         "it was still learning at the end: the validation loss fell from 0.70 to 0.60; give it more --max-minutes",
     ),
     "worse on the new": (
@@ -83,7 +83,7 @@ def test_a_fault_is_told_in_one_line_that_a_person_can_act_on(fault: str) -> Non
 NOTHING_TO_SAY = {
     "sound": SOUND,
     "gained": replace(SOUND, gains=GAINS),
-    "stopped": replace(SOUND, losses=[(0.9, 0.9), (0.8, 0.8), (0.7, 0.7), (0.6, 0.6)], ended=""),
+    "stopped": replace(SOUND, losses=[(0.9, 0.9), (0.8, 0.8), (0.7, 0.7), (0.6, 0.6)], limit=""),
     "learned to the last bit": replace(SOUND, losses=[(0.4, 0.01), (0.01, 0.002), (0.01, 0.001)]),
     # Of so few moments a share says nothing.
     "few changes": replace(SOUND, repeats=0.64, scores=replace(SCORES, changes=3, change_accuracy=0.3)),

@@ -125,13 +125,13 @@ def test_a_stopped_training_goes_on_at_the_step_where_it_was() -> None:
     learner, history = ToldLearner([0.5, 0.8, 0.6]), History()
     for stop_after in (4, 15):  # in the first epoch and in the second
         result = told(learner, history=history, stop_after=stop_after).run()
-        assert result.ended == ""
+        assert (result.ended, result.limit) == ("", "")
         assert len(learner.shares) == stop_after + 1
         history = History.from_json(json.loads(json.dumps(history.to_json())) | {"best_weights": history.best_weights})
     assert 0 < history.step < 11
     result = told(learner, history=history).run()
     assert learner.begun_at == 0
-    assert result.ended == "all 3 epochs done"
+    assert (result.ended, result.limit) == ("all 3 epochs done", "--epochs")
     assert learner.epoch == 3
     assert learner.shares == whole.shares
     assert [epoch.number for epoch in result.history.epochs] == [1, 2, 3]
@@ -158,6 +158,7 @@ def test_it_stops_when_the_validation_loss_no_longer_falls() -> None:
     assert learner.epoch == 2 and result.kept is result.history.best
     assert len(result.history.epochs) == 4
     assert "not fallen for 2 epochs" in result.ended
+    assert result.limit == ""
 
 
 def test_a_loss_that_is_no_number_keeps_the_last_good_weights() -> None:
@@ -175,6 +176,7 @@ def test_it_stops_in_time_with_what_it_has() -> None:
     result = fitted(ToldLearner([0.5] * 1000), budget_s=1e-9)
     assert len(result.history.epochs) == 1
     assert "time is over" in result.ended
+    assert result.limit == "--max-minutes"
 
 
 def test_the_learning_rate_rises_shortly_and_falls_to_nearly_nothing() -> None:

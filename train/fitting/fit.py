@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from train.metrics import Scores, score
 if TYPE_CHECKING:  # the loop itself needs no TensorFlow
     from train.fitting.learner import Learner
 
+Limit = Literal["", "--epochs", "--max-minutes"]
 CHECKPOINT_S = 300.0  # an epoch over a long recording is kept so often, too
 STEADY_FROM = 0.5  # of the training; epochs that begin later see the images where they are
 
@@ -76,14 +77,15 @@ class Fit:
     the validation loss tells little about how a policy plays (Mandlekar et al. 2021, experiments/LOG.md). Of a training
     that ended before, it is the one with the lowest validation loss.
 
-    `ended` says why; it is empty when the training was asked to stop and can be resumed. `failure` tells what
-    broke it off, if so.
+    `ended` says why; it is empty when the training was asked to stop and can be resumed. `limit` is the flag that set
+    its end, if one did. `failure` tells what broke it off, if so.
     """
 
     history: History
     ended: str
     kept: Epoch | None
     failure: TwoframeError | None = None
+    limit: Limit = ""
 
 
 class Fitting:
@@ -138,8 +140,8 @@ class Fitting:
             self._keep()
             for observer in self._observers:
                 observer.end_epoch(epoch)
-        if ended and _end_of_plan(history, self._plan):
-            return Fit(history, ended, history.epochs[-1])
+        if ended and (limit := _limit(history, self._plan)):
+            return Fit(history, ended, history.epochs[-1], limit=limit)
         if history.best:
             self._learner.set_weights(history.best_weights)
         return Fit(history, ended, history.best)
@@ -237,20 +239,21 @@ def learning_rate_share(progress: float) -> float:
 def _reason_to_end(history: History, plan: Plan) -> str:
     if history.best is None:
         return ""
-    if reason := _end_of_plan(history, plan):
-        return reason
+    match _limit(history, plan):
+        case "--epochs":
+            return f"all {plan.epochs} epochs done"
+        case "--max-minutes":
+            return f"the time is over (--max-minutes {plan.budget_s / 60:g})"
     if plan.patience and history.number - 1 - history.best.number >= plan.patience:
         return f"the validation loss has not fallen for {plan.patience} epochs"
     return ""
 
 
-def _end_of_plan(history: History, plan: Plan) -> str:
-    """Why the learning rate has come to its end, if it has."""
+def _limit(history: History, plan: Plan) -> Limit:
+    """The flag by which the learning rate has come to its end, if it has."""
     if history.number > plan.epochs:
-        return f"all {plan.epochs} epochs done"
-    if history.passed_s >= plan.budget_s:
-        return f"the time is over (--max-minutes {plan.budget_s / 60:g})"
-    return ""
+        return "--epochs"
+    return "--max-minutes" if history.passed_s >= plan.budget_s else ""
 
 
 def _not_a_number(history: History) -> TwoframeError:

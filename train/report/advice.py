@@ -15,15 +15,15 @@ FEW = 8  # changes of action, or windows of one: of fewer a share says nothing
 @dataclass(frozen=True, slots=True)
 class Figures:
     """What advice goes by. `names` and `played` (shares of what is learned, 0..1) in the order of the actions;
-    `losses` are those of training and validation, epoch by epoch; `ended` says by which flag the training came to its
-    end, if by one; `never_pressed` tells of keys in words; `gains` is of a training that went on from a policy."""
+    `losses` are those of training and validation, epoch by epoch; `limit` is the flag that set the end of the training,
+    if one did; `never_pressed` tells of keys in words; `gains` is of a training that went on from a policy."""
 
     names: tuple[str, ...]
     played: tuple[float, ...]
     scores: Scores
     repeats: float
     losses: Sequence[tuple[float, float]]
-    ended: str = ""
+    limit: str = ""
     never_pressed: str = ""
     gains: dict[str, Worth] | None = None
 
@@ -114,14 +114,14 @@ def about_knowing_by_heart(figures: Figures) -> str:
 def about_learning_on(figures: Figures) -> str:
     """Its loss still fell when the training came to its end, though its learning rate did so too."""
     validation = [loss for _, loss in figures.losses]
-    if not figures.ended or len(validation) < 3:
+    if not figures.limit or len(validation) < 3:
         return ""
     before = validation[-1 - max(1, len(validation) // 3)]
     if not (validation[-1] == min(validation) and validation[-1] < 0.95 * before and validation[-1] > 0.1):
         return ""
     return (
         f"it was still learning at the end: the validation loss fell from {before:.2f} to {validation[-1]:.2f}; give "
-        f"it more {figures.ended}, or the machine for itself"
+        f"it more {figures.limit}, or the machine for itself"
     )
 
 
