@@ -139,7 +139,7 @@ def train(options: TrainOptions, console: Console, here: Cluster, sources: dict[
     )
     if learned.fit.failure:
         raise learned.fit.failure
-    say(console, f"pictures and figures: {options.out / 'report'}")
+    say(console, f"pictures and figures on a page: {options.out / 'report' / 'index.html'}")
     for line in advice(figures_of(prepared, learned)):
         say(console, line)
     if not learned.fit.ended:

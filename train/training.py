@@ -33,6 +33,7 @@ from train.report.console import EpochLines
 from train.report.copycat import Copycat, find_copycat
 from train.report.event_files import EventFiles
 from train.report.gains import Worth, is_worse, worth, worth_lines
+from train.report.page import page_of, write_page
 from train.report.pictures import write_report
 
 
@@ -287,6 +288,8 @@ def write_policy(options: TrainOptions, prepared: PreparedDataset, learned: Lear
         {**metrics, "epochs": [epoch.to_json() for epoch in epochs]},
         frames=options.frames,
     )
+    figures = figures_of(prepared, learned)
+    write_page(options.out / "report", page_of(options, prepared, figures, learned.copycat, learned.fit, learned.kept))
     network = _build(
         options, prepared, "float32"
     )  # of its own: on one device, in the precision that play computes with

@@ -90,11 +90,16 @@ def test_a_policy_learns_new_recordings_and_says_what_it_gained_and_forgot(
     assert "as it is, on those it knew: loss 0." in stopped.stdout
     capfd.readouterr()
     before_it_stopped = settings(out)["metrics"]["gains"]["before"]
+    page = out / "report" / "index.html"
+    assert f"<code>train --out {out} --resume</code>" in page.read_text(encoding="utf-8")
     moved = shutil.copytree(place / "first", tmp_path / "moved")
     assert main(["--out", str(out), "--resume", "--from", str(moved)]) == 0
     said = capfd.readouterr().out
     assert "on the new recordings it gained: loss" in said
     assert "on those it knew it" in said
+    shown = page.read_text(encoding="utf-8")
+    assert "On the new recordings it gained: loss" in shown
+    assert "--resume" not in shown
 
     first, second = settings(place / "first"), settings(out)
     before, after = (second["metrics"]["gains"][when] for when in ("before", "after"))

@@ -59,12 +59,8 @@ class EpochLines:
         self.close()
 
 
-def truth_table(names: Sequence[str], players: Mapping[str, Scores]) -> Table:
-    """One column per player: the policy and those that it must beat."""
-    table = Table(title="on the validation windows, which were not learned from")
-    table.add_column("")
-    for player in players:
-        table.add_column(player, justify="right")
+def truth_rows(names: Sequence[str], players: Mapping[str, Scores]) -> list[list[str]]:
+    """A head and rows, with a column per player: the policy and those that it must beat."""
     rows: dict[str, Callable[[Scores], float]] = {
         "accuracy": lambda scores: scores.accuracy,
         "accuracy where the action changes": lambda scores: scores.change_accuracy,
@@ -72,8 +68,21 @@ def truth_table(names: Sequence[str], players: Mapping[str, Scores]) -> Table:
     }
     for i, name in enumerate(names):
         rows[f"recall of {name}"] = lambda scores, i=i: scores.recalls[i]  # type: ignore[misc]
-    for row, value in rows.items():
-        table.add_row(row, *(share(value(scores)) for scores in players.values()))
+    return [
+        ["", *players],
+        *([row, *(share(value(scores)) for scores in players.values())] for row, value in rows.items()),
+    ]
+
+
+def truth_table(names: Sequence[str], players: Mapping[str, Scores]) -> Table:
+    """`truth_rows` for a terminal."""
+    (first, *others), *rows = truth_rows(names, players)
+    table = Table(title="on the validation windows, which were not learned from")
+    table.add_column(first)
+    for player in others:
+        table.add_column(player, justify="right")
+    for row in rows:
+        table.add_row(*row)
     return table
 
 

@@ -39,7 +39,9 @@ def write_report(
     _picture(folder / "confusion.png", (5, 5), lambda figure: _confusion(figure, judgement, dataset.actions.names))
     _picture(folder / "timeline.png", (14, 6), lambda figure: _timeline(figure, judgement, dataset))
     chosen = _worst_windows(judgement, apart=dataset.meta.fps / 4)
-    size = (14.0, 0.6 + 1.9 * -(-len(chosen) // _WORST_IN_ROW))
+    spec = dataset.frame
+    row_in = 0.35 + 14 / _WORST_IN_ROW * min(1.5, spec.height / (frames * spec.width))
+    size = (14.0, 0.5 + row_in * -(-len(chosen) // _WORST_IN_ROW))
     _picture(folder / "worst.png", size, lambda figure: _worst(figure, judgement, dataset, frames, chosen))
 
 
