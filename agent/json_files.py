@@ -1,4 +1,5 @@
-"""JSON that describes a recording or a policy: written whole or not at all, read with distrust."""
+"""JSON that describes a recording or a policy: written whole or not at all, as other small files are, and read with
+distrust."""
 
 import json
 from pathlib import Path
@@ -10,10 +11,15 @@ MAX_JSON_BYTES = 4_000_000
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Written aside and renamed: the file is the old one or the new one, never half of it."""
+    """Raises OSError; then the file is as it was."""
+    write_whole(path, (json.dumps(value, indent=2) + "\n").encode())
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Written aside and renamed: the file is the old one or the new one, never half of it. Raises OSError."""
     aside = path.with_name(f"{path.name}.new")
     try:
-        aside.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+        aside.write_bytes(content)
         aside.replace(path)
     except OSError:
         aside.unlink(missing_ok=True)

@@ -12,15 +12,15 @@ from agent.actions import ActionSet
 from agent.arrays import Bools, Floats, Ints
 from agent.errors import usage
 from agent.frames import Image
-from agent.policy.format import LearnedFrom
 from agent.recording.key_log import never_pressed
+from agent.recording.learned_from import LearnedFrom, recording_digest
 from train.dataset.batches import Augmentation, Rehearsal
 from train.dataset.dataset import Dataset, channel_statistics, open_dataset
 from train.dataset.frame_windows import Split, frame_windows_of, require_windows, split, split_off
 from train.dataset.remembered import Draw, Parts, judged_parts, split_remembered
 from train.metrics import Scores, commonest, score, share
 from train.options import TrainOptions
-from train.sources import Sources, find_sources, recording_digest
+from train.sources import Sources, find_sources
 from train.starting_policy import StartingPolicy
 
 STANDING = 0.9  # of the windows: more are no game that is played

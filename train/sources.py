@@ -1,14 +1,12 @@
 """Which recordings a training learns from, and finding them again by what they hold, wherever they have gone."""
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from agent.errors import TwoframeError, UsageError
+from agent.recording.learned_from import recording_digest
 from agent.recording.reader import Recording, find_recordings, matching, open_recordings
 from train.options import TrainOptions
 from train.starting_policy import StartingPolicy
@@ -156,15 +154,3 @@ def _opened(folder: Path) -> tuple[str, Recording] | None:
     except TwoframeError:
         return None  # not the one: that had been opened
     return recording_digest(recording), recording
-
-
-def recording_digest(recording: Recording) -> str:
-    """Of what a recording holds, wherever it lies: its times, its keys, and its pixels here and there."""
-    meta = recording.meta
-    digest = hashlib.sha256(repr((meta.frame, meta.keys, meta.fps, meta.source, len(recording))).encode())
-    for array in (recording.captured_ns, recording.key_events, recording.control):
-        if array is not None:
-            digest.update(np.ascontiguousarray(array).tobytes())
-    for t in np.linspace(0, len(recording) - 1, 16 if len(recording) else 0).astype(int):
-        digest.update(np.asarray(recording.frames[t]).tobytes())
-    return digest.hexdigest()

@@ -15,6 +15,7 @@ from agent.errors import TwoframeError, raise_if_any
 from agent.frames import Box, FrameSpec, Image, contract_patterns, pixel_difference, prepare
 from agent.json_files import check_types, check_version, read_json
 from agent.recording.format import MAX_FPS
+from agent.recording.learned_from import LearnedFrom
 from agent.recording.window_marks import NO_MARKS, WindowMarks
 
 FORMAT_VERSION = 1
@@ -35,31 +36,6 @@ class Spacing:
     low_ns: int
     median_ns: int
     high_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class LearnedFrom:
-    """A recording that a policy was learned from: where it lay as seen from the policy's folder, what it is, and the
-    frames, from the first to before the last, that were kept to judge by and never learned."""
-
-    folder: str
-    digest: str
-    judged: tuple[tuple[int, int], ...]
-
-    def to_json(self) -> dict[str, Any]:
-        return {"folder": self.folder, "digest": self.digest, "judged": [list(part) for part in self.judged]}
-
-    @classmethod
-    def from_json(cls, value: Any) -> "LearnedFrom":
-        """Raises `TwoframeError` for anything that `to_json` cannot have written."""
-        if not isinstance(value, dict):
-            raise TwoframeError(f"recordings: found {str(value)[:40]!r}, expected recordings")
-        check_types(value, {"folder": str, "digest": str, "judged": list})
-        for part in value["judged"]:
-            is_pair = isinstance(part, list) and len(part) == 2 and all(type(frame) is int for frame in part)
-            if not (is_pair and 0 <= part[0] < part[1]):
-                raise TwoframeError(f"judged: found {str(part)[:40]}, expected two frames, the first before the last")
-        return cls(value["folder"], value["digest"], tuple((first, stop) for first, stop in value["judged"]))
 
 
 @dataclass(frozen=True, slots=True)

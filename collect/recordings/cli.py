@@ -10,8 +10,9 @@ from agent.command_line.flags import FLAGS
 from agent.errors import run_command
 from collect.recordings.copies import Trim
 from collect.recordings.export import Export
+from collect.recordings.overview.command import List
 from collect.recordings.pack import Pack, Unpack
-from collect.recordings.show import Info, List
+from collect.recordings.show import Info
 from collect.recordings.video import Video
 
 DESCRIPTION = """Look after recordings: folders made by collect, or folders that hold several."""

@@ -1,4 +1,4 @@
-"""`recordings list` and `recordings info`: what recordings hold, in lines."""
+"""`recordings info`: what recordings hold, in lines."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,18 +16,7 @@ from agent.recording.reader import Recording, find_recordings
 from collect.pictures import write_sheet
 from collect.recordings.arguments import Recordings, of_one
 from collect.recordings.pack import told
-from collect.summary import action_counts, clock, describe, shares, warnings
-
-
-@dataclass(frozen=True, slots=True)
-class List:
-    """One line for each recording: duration, frames, rate, balance."""
-
-    recordings: Recordings = (Path(),)
-    """Recordings, or folders that hold some."""
-
-    def run(self, console: Console) -> int:
-        return _tell_each(find_recordings(self.recordings), console, _line)
+from collect.summary import action_counts, describe, shares, warnings
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +53,6 @@ def _tell_each(folders: Sequence[Path], console: Console, tell: Callable[[Record
         for line in tell(recording):
             say(console, line)
     return 1 if broken else 0
-
-
-def _line(recording: Recording) -> list[str]:
-    cut = "" if recording.meta.complete else "  (cut off)"
-    return [
-        f"{recording.folder}  {clock(recording.duration_s)}  {len(recording)} frames  "
-        f"{recording.rate_hz:g} fps  {shares(recording.meta.actions.names, action_counts(recording))}{cut}"
-    ]
 
 
 def _info(recording: Recording) -> list[str]:

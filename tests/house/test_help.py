@@ -98,7 +98,7 @@ PLAY = {
     "json": False,
 }
 RECORDINGS = {
-    "list": {"recordings": (Path(),)},
+    "list": {"recordings": (Path(),), "sheet": None, "policies": ()},
     "info": {"recordings": REQUIRED, "sheet": None},
     "video": {"recordings": REQUIRED, "out": None, "start_s": 0.0, "end_s": None},
     "trim": {"recordings": REQUIRED, "out": REQUIRED, "start_s": 0.0, "end_s": None, "cut": ()},

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from recordings import empty_recording, meta, write_recording
+from rich.console import Console
 from training import SIZE, bar_frames, bar_recording
 
 from agent.frames import RollingFrames
 from agent.policy.step import Policy
 from agent.recording.window_marks import WindowMarks
+from collect.recordings.overview.command import List
 from train.cli import main
 
 pytestmark = [
@@ -91,6 +93,11 @@ def test_two_frames_show_what_one_cannot(recording: Path, tmp_path: Path, capfd:
     assert policy["spacing_ns"] == [50_000_000] * 3
     assert policy["training"]["seed"] == 0
     assert "repeat the last action" in policy["metrics"]["baselines"]
+
+    console = Console(force_terminal=True, width=200)
+    assert List((recording,), policies=(tmp_path,)).run(console) == 0
+    listed = capfd.readouterr().out
+    assert f"learned by {tmp_path / 'policy1'}" in listed and f"learned by {out}" in listed
 
 
 def test_a_policy_may_see_less_and_do_other_things_than_was_recorded(recording: Path, tmp_path: Path) -> None:

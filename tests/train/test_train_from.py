@@ -21,7 +21,7 @@ from training import SIZE, bar_frames, bar_recording
 
 from agent.actions import ActionSet
 from agent.errors import TwoframeError
-from agent.policy.format import LearnedFrom
+from agent.recording.learned_from import LearnedFrom
 from train.cli import main
 from train.dataset.batches import Augmentation, Batches, Rehearsal
 from train.dataset.frame_windows import Split, stretches_of

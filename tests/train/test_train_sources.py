@@ -14,11 +14,12 @@ from recordings import empty_recording, meta
 from training import SIZE, bar_recording
 
 from agent.errors import TwoframeError
+from agent.recording.learned_from import recording_digest
 from train.cli import read_options
 from train.fitting.cluster import cluster
 from train.options import TrainOptions
 from train.prepared_dataset import described, prepare_dataset
-from train.sources import find_again, find_sources, recording_digest
+from train.sources import find_again, find_sources
 
 QUICK = ["--batch", "32", "--epochs", "3", "--max-minutes", "60"]
 

@@ -12,6 +12,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from agent.command_line.terminal import begun, typed
 from agent.errors import printable
+from agent.json_files import write_whole
 from train.fitting.fit import Fit
 from train.fitting.history import Epoch
 from train.metrics import share
@@ -155,13 +156,7 @@ def write_page(folder: Path, page: Page) -> Path:
     path = folder / PAGE_FILE
     pictures = {picture.file: (folder / picture.file).read_bytes() for picture in _PICTURES}
     text = "<!DOCTYPE html>\n" + tostring(_page(page, pictures), encoding="unicode", method="html") + "\n"
-    aside = path.with_name(f"{path.name}.new")
-    try:
-        aside.write_text(text, encoding="utf-8")
-        aside.replace(path)
-    except OSError:
-        aside.unlink(missing_ok=True)
-        raise
+    write_whole(path, text.encode())
     return path
 
 

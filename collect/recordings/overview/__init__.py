@@ -1,0 +1,1 @@
+"""`recordings list`: a look at all recordings."""
