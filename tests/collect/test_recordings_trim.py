@@ -98,6 +98,7 @@ def test_what_stays_is_as_it_was_and_each_cut_is_a_gap(
         behind = [t for t in kept if times_ns[t] >= end_ns]
         if before and behind:
             assert part.gap_before()[kept.index(behind[0])]
+    assert part.control is not None and part.control.tolist() == [t % 2 for t in kept]
     assert part.keys.tolist() == [held(events, times_ns[t]) for t in kept]
     between = [ns for t, u in pairwise(kept) if u == t + 1 for ns in range(times_ns[t], times_ns[u], 10 * MS)]
     is_held = part.held_at(np.array([ns - zero_ns for ns in between], np.int64))
@@ -107,13 +108,13 @@ def test_what_stays_is_as_it_was_and_each_cut_is_a_gap(
 
 def recorded(folder: Path, times_ns: list[int], events: list[tuple[int, int, bool]]) -> Recording:
     described = meta(size=SIZE)
-    with RecordingWriter(folder, described) as writer:
+    with RecordingWriter(folder, described, ["control"]) as writer:
         for time_ns, key, down in events:
             writer.key_event(time_ns, described.keys[key], down=down)
         for t, time_ns in enumerate(times_ns):
             frame = np.zeros((SIZE[1], SIZE[0], 1), np.uint8)
             frame[0, :2, 0] = t % 256, t // 256
-            writer.append(frame, time_ns)
+            writer.append(frame, time_ns, control=np.array(t % 2, np.uint8))
     return Recording.open(folder)
 
 

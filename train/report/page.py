@@ -141,7 +141,8 @@ def page_of(
     return Page(
         policy=options.out,
         summary=f"{dataset.meta.window or 'A game'}, {len(recordings)} recording{'s'[: len(recordings) > 1]}, "
-        f"{len(dataset)} pictures. This page needs nothing beside it: send it to whom you like.",
+        f"{len(dataset)} pictures. This page needs nothing beside it; in it are pictures of the game, and the names "
+        "of your folders.",
         advice=[line.removeprefix("advice: ") for line in advice(figures)],
         gains=list(gain_lines(**figures.gains)) if figures.gains else [],
         table=truth_rows(figures.names, {"this policy": figures.scores, **prepared.baselines}),
