@@ -14,6 +14,7 @@ from rich.console import Console
 from agent.json_files import write_json
 from agent.recording.format import AGENT, PERSON
 from agent.recording.learned_from import LearnedFrom, recording_digest
+from agent.recording.packing import pack
 from agent.recording.reader import Recording
 from agent.recording.writer import RecordingWriter
 from collect.recordings.cli import main
@@ -111,7 +112,7 @@ def test_a_table_fits_the_terminal_and_names_broken_ones_in_their_place(width: i
     names = [table.index(name[:9]) for name in ("runs/broken", "runs/empty", "runs/monday", "runs/rollout")]
     assert names == sorted(names)
     assert "broken" in cells(shown, "runs/brok") and "no frames" in " ".join(cells(shown, "runs/empt").split())
-    assert "runs/broken: broken: runs/broken/meta.json: found format version None, expected 1 of a recording" in shown
+    assert "runs/broken: broken: runs/broken/meta.json: found format version None, expected " in shown
 
 
 def test_what_folders_are_called_steers_no_terminal(runs: Path) -> None:
@@ -173,6 +174,23 @@ def test_a_sheet_shows_frames_of_each_and_its_balance(runs: Path, capsys: pytest
     bar = [(rows["monday"] == color(wanted)).all(axis=2).sum(axis=1).max() for wanted in COLORS[:3]]
     assert bar[0] / sum(bar) == pytest.approx(0.5, abs=0.02)
     assert bar[1] / sum(bar) == pytest.approx(0.25, abs=0.02)
+
+
+def test_frames_that_are_found_broken_only_when_they_are_drawn_are_named(
+    runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pack(runs / "monday")
+    packed = runs / "monday" / "frames.npy.zst"
+    content = bytearray(packed.read_bytes())
+    content[content.index(b"\x28\xb5\x2f\xfd", 4) + 11] ^= 0x40  # within the first frames; what is in front opens it
+    packed.write_bytes(content)
+    assert main(["list", "runs", "--sheet", "sheet.png"]) == 1
+    *_, fault, written = capsys.readouterr().out.splitlines()
+    assert fault.startswith(f"{runs / 'monday'}: broken: {packed}: found a damaged chunk")
+    assert written == "written: sheet.png"
+    first, second = drawn(Path("sheet.png"))[MARGIN:][: ROW - MARGIN], drawn(Path("sheet.png"))[ROW + MARGIN :]
+    assert (first[:, TEXT_WIDTH:] == color("#b3261e")).all(axis=2).any()
+    assert second[ROW // 2, TEXT_WIDTH + 80].tolist() == [60] * 3
 
 
 def test_very_many_actions_and_long_names_stay_in_their_row(tmp_path: Path) -> None:

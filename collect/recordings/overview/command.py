@@ -50,12 +50,14 @@ class List:
             console.print(table_of(rows, console))
             for line in below(rows, places, policies):
                 say(console, line)
+        faults: list[str] = []
         if self.sheet:
             from collect.recordings.overview.sheet import write_overview  # Pillow, which nothing else here needs
 
-            write_overview(self.sheet, rows)
-            say(console, f"written: {self.sheet}")
-        return 1 if any(row.problem for row in rows) else 0
+            faults = write_overview(self.sheet, rows)
+            for line in (*faults, f"written: {self.sheet}"):
+                say(console, line)
+        return 1 if faults or any(row.problem for row in rows) else 0
 
 
 def line_of(row: Row) -> str:

@@ -62,6 +62,7 @@ class Row:
 def row_of(folder: Path, learned: Learned) -> Row:
     try:
         recording = Recording.open(folder)
+        used = tuple(learned.get(recording_digest(recording), ())) if learned else ()
     except TwoframeError as error:
         return Row(folder, problem=str(error))  # told in its place: the next one may be sound
     meta = recording.meta
@@ -77,7 +78,7 @@ def row_of(folder: Path, learned: Learned) -> Row:
         counts=tuple(action_counts(recording).tolist()),
         source=source_of(recording),
         size_bytes=sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
-        used=tuple(learned.get(recording_digest(recording), ())) if learned else (),
+        used=used,
     )
 
 

@@ -22,8 +22,11 @@ ROW = THUMBNAIL[1] + 30
 PAPER, INK, SOFT, LINE, WRONG = "#ffffff", "#1d2330", "#5a6272", "#d6dbe3", "#b3261e"
 
 
-def write_overview(path: Path, rows: Sequence[Row]) -> None:
-    """The picture is written whole or not at all. Raises `TwoframeError`."""
+def write_overview(path: Path, rows: Sequence[Row]) -> list[str]:
+    """The picture is written whole or not at all. What is wrong with frames that were found broken only now, in lines.
+
+    Raises `TwoframeError`.
+    """
     if path.suffix.lower() != ".png":
         raise UsageError(f"--sheet: found the ending {path.suffix!r} of {path}, expected .png")
     if len(rows) > MOST:
@@ -31,19 +34,25 @@ def write_overview(path: Path, rows: Sequence[Row]) -> None:
     width = TEXT_WIDTH + FRAMES * (THUMBNAIL[0] + MARGIN) + MARGIN
     sheet = Image.new("RGB", (width, ROW * len(rows) + MARGIN), PAPER)
     draw = ImageDraw.Draw(sheet)
+    faults = []
     for i, row in enumerate(rows):
         top = i * ROW + MARGIN
         if i:
             draw.line([(MARGIN, top - 7), (width - MARGIN, top - 7)], LINE)
         _tell(draw, row, top)
         if not row.problem:
-            _show(sheet, draw, Recording.open(row.folder), top)
+            try:
+                _show(sheet, draw, Recording.open(row.folder), top)
+            except TwoframeError as error:  # packed frames are read only now
+                _fault(draw, str(error), TEXT_WIDTH, top)
+                faults.append(f"{row.folder}: broken: {error}")
     content = io.BytesIO()
     sheet.save(content, "PNG", optimize=True)
     try:
         write_whole(path, content.getvalue())
     except OSError as error:
         raise TwoframeError(f"{path}: found {error.strerror or error}, expected a place for the picture") from None
+    return faults
 
 
 def _tell(draw: ImageDraw.ImageDraw, row: Row, top: int) -> None:
@@ -51,8 +60,7 @@ def _tell(draw: ImageDraw.ImageDraw, row: Row, top: int) -> None:
     width = TEXT_WIDTH - 2 * MARGIN
     _text(draw, top, _from_the_end(str(row.folder), width, _font(15, bold=True)), 15, INK, bold=True)
     if row.problem:
-        for line, words in enumerate(textwrap.wrap(f"broken: {row.problem}", 42)[:6]):
-            _text(draw, top + 22 + 16 * line, words, 12, WRONG)
+        _fault(draw, row.problem, MARGIN, top + 22)
         return
     gaps = f", {row.gaps} gap{'s' * (row.gaps != 1)}"
     cut = ", cut off" if row.is_cut_off else ""
@@ -76,6 +84,11 @@ def _tell(draw: ImageDraw.ImageDraw, row: Row, top: int) -> None:
     if row.used:
         learned_by = _from_the_end(f"learned by {', '.join(row.used)}", width, _font(12))
         _text(draw, top + ROW - 38, learned_by, 12, SOFT)
+
+
+def _fault(draw: ImageDraw.ImageDraw, problem: str, left: int, top: int) -> None:
+    for line, words in enumerate(textwrap.wrap(f"broken: {problem}", 42)[:6]):
+        _text(draw, top + 16 * line, words, 12, WRONG, left=left)
 
 
 def _show(sheet: Image.Image, draw: ImageDraw.ImageDraw, recording: Recording, top: int) -> None:
