@@ -9,6 +9,7 @@ import numpy as np
 from agent.arrays import Bools
 from agent.errors import TwoframeError
 from agent.frames import Image
+from agent.json_files import write_whole
 from agent.recording.format import PERSON
 from agent.recording.reader import Recording
 from collect.video import VideoFile
@@ -46,7 +47,7 @@ def write_sheet(path: Path, recording: Recording, pictures: int = 12) -> None:
     if not written:
         raise TwoframeError(f"{path}: found no way to make a PNG, expected OpenCV to")
     try:
-        path.write_bytes(content.tobytes())
+        write_whole(path, content.tobytes())
     except OSError as error:
         raise TwoframeError(f"{path}: found {error.strerror or error}, expected a place for the picture") from None
 
