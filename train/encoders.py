@@ -59,16 +59,15 @@ def local_response_normalization(x: Any, name: str, radius: int = 5, bias: float
 
 
 def compact(x: Any) -> Any:
-    """Patches of an image (B, h, w, c), as a rule beside what changed in them, to its features: what is where.
+    """What the first layer makes of an image (B, h, w, 24), see `first_layer`, to the image's features: what is where.
 
-    Two small convolutions, then two ways. Attention: each of 16 maps says by a softmax over all places where its thing
-    is, and what it is, so that a lander is found in front of mountains never seen, and to a fraction of a patch. And a
-    coarse map, flattened, which tells how a road goes, but learns the mountains of a recording by heart; so it is
+    One more small convolution, then two ways. Attention: each of 16 maps says by a softmax over all places where its
+    thing is, and what it is, so that a lander is found in front of mountains never seen, and to a fraction of a patch.
+    And a coarse map, flattened, which tells how a road goes, but learns the mountains of a recording by heart; so it is
     missing in half of what is learned, and attention must do alone (experiments/LOG.md).
     """
     x = layers.Activation("relu")(x)
-    for _ in range(2):
-        x = layers.Conv2D(24, 3, padding="same", activation="relu")(x)
+    x = layers.Conv2D(24, 3, padding="same", activation="relu")(x)
     where, what = attended(x, maps=16, contents=16)
     for _ in range(2):
         x = layers.Conv2D(32, 3, strides=2, padding="same", activation="relu")(x)
@@ -112,6 +111,14 @@ def patches(x: Any) -> Any:
     return layers.Conv2D(16, 2 * stride, strides=stride, padding="same")(x)
 
 
+def first_layer(x: Any, *, bias: bool = True) -> Any:
+    """Patches (B, h, w, c), or what changed in them, to their part in the first layer of `compact`, (B, h, w, 24).
+
+    The layer is the sum of both parts, so that a frame's own part serves every window that holds the frame.
+    """
+    return layers.Conv2D(24, 3, padding="same", use_bias=bias)(layers.Activation("relu")(x))
+
+
 def weights_dtype() -> str:
     """What pixels, places and probabilities are computed in, also where the layers compute in bfloat16."""
     return str(keras.config.dtype_policy().variable_dtype)
@@ -136,8 +143,9 @@ def normalized(image: Any, mean: ChannelLevels, deviation: ChannelLevels) -> Any
 class Recipe:
     """An encoder with what it is trained with: the optimiser of a learning rate, the largest norm of all gradients.
 
-    `layers` takes normalised images (B, H, W, C) to features (B, D). With `patches` it takes what that makes of an
-    image, (B, h, w, c), and beside it what changed since the image before, (B, h, w, 2 * c) in all.
+    `layers` takes normalised images (B, H, W, C) to features (B, D). With `patches` it takes the sum of two parts of a
+    first layer, (B, h, w, C): what `first_layer` makes of an image's patches, and what it makes of their change since
+    the image before.
     """
 
     layers: Callable[[Any], Any]
@@ -146,6 +154,7 @@ class Recipe:
     optimizer: Callable[[float], Any]
     clip_norm: float | None = None
     patches: Callable[[Any], Any] | None = None
+    first_layer: Callable[..., Any] = lambda x: x
 
 
 def momentum(learning_rate: float) -> Any:
@@ -167,6 +176,14 @@ def build_encoder(
 
 
 RECIPES = {
-    "compact": Recipe(compact, lstm_units=128, learning_rate=1e-3, optimizer=adamw, clip_norm=1.0, patches=patches),
+    "compact": Recipe(
+        compact,
+        lstm_units=128,
+        learning_rate=1e-3,
+        optimizer=adamw,
+        clip_norm=1.0,
+        patches=patches,
+        first_layer=first_layer,
+    ),
     "alexnet": Recipe(alexnet, lstm_units=256, learning_rate=1e-2, optimizer=momentum),
 }

@@ -4,7 +4,7 @@
                         -> reshape (batch, 2, D) -> LSTM -> dense softmax -> (batch, actions)
 
 The encoder's weights are shared over time, so at play a live frame is encoded once (`step`), and in training
-a frame serves all windows that hold it (`probabilities_of_runs`): the same mathematics, less work.
+a frame serves all windows that hold it (`train/runs.py`): the same mathematics, less work.
 
 AlexNet encodes each image alone. `compact` sees each beside what changed since the one before: what is kept of a frame
 are its patches, and the rest of the encoder comes after the window is put together, as it does when, to compare
@@ -12,6 +12,7 @@ with, the images are the channels of one image.
 """
 
 import io
+import math
 import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,9 +23,21 @@ import numpy as np
 from keras import layers, ops
 
 from agent.errors import TwoframeError
-from train.dataset.batches import DROPPED, REPEATED
 from train.encoders import RECIPES, ChannelLevels, Recipe, build_encoder, weights_dtype
 from train.options import Join
+
+
+class Moving(NamedTuple):
+    """What a decider is made of that sees each frame beside what changed in it.
+
+    own and changes: patches (B, h, w, c) and their differences to their parts of the first layer, (B, h, w, C); look:
+    the sum of both to features (B, D); decide: features of the frames in order (B, N, D) to probabilities (B, A).
+    """
+
+    own: Any
+    changes: Any
+    look: Any
+    decide: Any
 
 
 class Network(NamedTuple):
@@ -37,6 +50,17 @@ class Network(NamedTuple):
     encoder: Any
     decider: Any
     model: Any
+
+    @property
+    def moving(self) -> Moving | None:
+        """The parts of the decider, where it sees what changed."""
+        names = {layer.name for layer in self.decider.layers}
+        return Moving(*map(self.decider.get_layer, Moving._fields)) if names >= set(Moving._fields) else None
+
+    @property
+    def remembers_features(self) -> bool:
+        """Whether an LSTM reads what the encoder gives as it is."""
+        return any(isinstance(layer, layers.LSTM) for layer in self.decider.layers)
 
     @property
     def frames_per_window(self) -> int:
@@ -111,15 +135,24 @@ def build_moving_decider(recipe: Recipe, frames: int, shape: tuple[int, ...], ac
     comparing two lists of features is so small a motion that it is lost before: told the changes, a network learned
     the speed of a lander from ten minutes of play, told them not, it never did (experiments/LOG.md).
     """
-    height, width, channels = shape
-    sequence = keras.Input((frames, height * width * channels), name="sequence")
-    maps = ops.reshape(sequence, (-1, frames, height, width, channels))
-    changes = ops.concatenate([ops.zeros_like(maps[:, :1]), maps[:, 1:] - maps[:, :-1]], axis=1)
-    both = ops.reshape(ops.concatenate([maps, changes], axis=-1), (-1, height, width, 2 * channels))
-    inside = keras.Input((height, width, 2 * channels))
-    look = keras.Model(inside, recipe.layers(inside), name="look")  # the same weights for every frame
-    features = ops.reshape(look(both), (-1, frames, look.output_shape[-1]))
-    return keras.Model(sequence, decided(features, recipe.lstm_units, actions), name="decider")
+    patches = keras.Input(shape)
+    own = keras.Model(patches, recipe.first_layer(patches), name="own")
+    changes = keras.Model(patches, recipe.first_layer(patches, bias=False), name="changes")
+    first = keras.Input(own.output_shape[1:])
+    look = keras.Model(first, recipe.layers(first), name="look")  # the same weights for every frame
+    features = keras.Input((frames, look.output_shape[-1]))
+    decide = keras.Model(features, decided(features, recipe.lstm_units, actions), name="decide")
+
+    sequence = keras.Input((frames, math.prod(shape)), name="sequence")
+    maps = ops.reshape(sequence, (-1, frames, *shape))
+    sums = own(ops.reshape(maps, (-1, *shape)))
+    if frames > 1:
+        moved = changes(ops.reshape(maps[:, 1:] - maps[:, :-1], (-1, *shape)))
+        moved = ops.reshape(moved, (-1, frames - 1, *own.output_shape[1:]))
+        moved = ops.concatenate([ops.zeros_like(moved[:, :1]), moved], axis=1)
+        sums = sums + ops.reshape(moved, (-1, *own.output_shape[1:]))
+    seen = ops.reshape(look(sums), (-1, frames, look.output_shape[-1]))
+    return keras.Model(sequence, decide(seen), name="decider")
 
 
 def build_stacked_decider(recipe: Recipe, frames: int, shape: tuple[int, ...], actions: int) -> Any:
@@ -131,7 +164,8 @@ def build_stacked_decider(recipe: Recipe, frames: int, shape: tuple[int, ...], a
     sequence = keras.Input((frames, height * width * channels), name="sequence")
     x = ops.reshape(sequence, (-1, frames, height, width, channels))
     x = ops.reshape(ops.transpose(x, (0, 2, 3, 1, 4)), (-1, height, width, frames * channels))
-    probabilities = layers.Dense(actions, activation="softmax", dtype=weights_dtype())(recipe.layers(x))
+    features = recipe.layers(recipe.first_layer(x))
+    probabilities = layers.Dense(actions, activation="softmax", dtype=weights_dtype())(features)
     return keras.Model(sequence, probabilities, name="decider")
 
 
@@ -144,28 +178,6 @@ def step(network: Network, frame: Any, earlier: Any | None) -> tuple[Any, Any]:
     newest = ops.expand_dims(features, 1)
     sequence = newest if earlier is None else ops.concatenate([earlier, newest], axis=1)
     return features, network.decider(sequence, training=False)
-
-
-def probabilities_of_runs(network: Network, frames: Any, older_from: Any, *, training: bool) -> Any:
-    """All windows in runs of consecutive `frames` (R, L, H, W, C): (R * W, A) with W = L - N + 1.
-
-    `older_from` (R, W) int32 says whose earlier frames a window sees: as a rule its own, see `Batch`.
-    """
-    runs, length = frames.shape[:2]
-    n, d = network.frames_per_window, network.feature_size
-    windows = length - n + 1
-    features = network.encoder(ops.reshape(frames, (runs * length, *frames.shape[2:])), training=training)
-    features = ops.reshape(features, (runs, length, d))
-    sequence = ops.stack([features[:, i : i + windows] for i in range(n)], axis=2)  # (R, W, N, D)
-    sequence = ops.reshape(sequence, (runs * windows, n, d))
-    if n > 1:
-        older_from = ops.reshape(older_from, (-1, 1, 1))
-        older, newest = sequence[:, :-1], sequence[:, -1:]
-        lent = ops.take(older, ops.maximum(older_from[:, 0, 0], 0), axis=0)
-        lent = ops.where(older_from == REPEATED, newest, lent)
-        older = ops.where(older_from == DROPPED, ops.zeros_like(lent), lent)
-        sequence = ops.concatenate([older, newest], axis=1)
-    return network.decider(sequence, training=training)
 
 
 def load_weights(network: Network, file: Path) -> None:

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from agent.errors import TwoframeError, shortage
 from agent.live_line import say
-from agent.machine import versions
+from agent.machine import usable_cpus, versions
 from agent.policy.format import MODEL_FILE, PolicyMeta, packed_patterns
 from train.dataset.batches import Batches, Share
 from train.dataset.frame_windows import frame_window_weights
@@ -59,11 +59,27 @@ def start_tensorflow(options: TrainOptions, here: Cluster) -> Any:
     if options.deterministic:
         tf.config.experimental.enable_op_determinism()
     gpus = tf.config.list_physical_devices("GPU")
+    if not gpus:
+        _one_thread_an_operation()
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
     if here.workers > 1:
         return tf.distribute.MultiWorkerMirroredStrategy()
     return tf.distribute.MirroredStrategy() if len(gpus) > 1 else tf.distribute.get_strategy()
+
+
+def _one_thread_an_operation() -> None:
+    """Let as many operations run at once as there are cores, each on one: see `strands`."""
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(usable_cpus())
+    except RuntimeError:
+        pass  # TensorFlow runs already, with the threads that it has
+
+
+def strands() -> int:
+    """In how many parts a step is computed, so that all cores have work."""
+    return usable_cpus() if tf.config.threading.get_intra_op_parallelism_threads() == 1 else 1
 
 
 def precision_of(options: TrainOptions) -> str:
@@ -115,7 +131,7 @@ def _learn(
         network = _build(options, prepared, precision_of(options))
         recipe = RECIPES[options.encoder]
         learning_rate = options.learning_rate or recipe.learning_rate
-        learner = Learner(network, recipe.optimizer(learning_rate), learning_rate, recipe.clip_norm)
+        learner = Learner(network, recipe.optimizer(learning_rate), learning_rate, recipe.clip_norm, strands=strands())
     say(
         console,
         f"{options.encoder}, {parameters(network.model):,} parameters; * marks the lowest validation loss so far",

@@ -1,19 +1,21 @@
 """The network: it is what DESIGN.md section 6 says, and the quick ways through it are the same mathematics."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from train.dataset.batches import DROPPED, REPEATED
-from train.encoders import RECIPES, adamw, attended, local_response_normalization, normalized
+from train.dataset.batches import DROPPED, REPEATED, Batch
+from train.encoders import RECIPES, adamw, attended, local_response_normalization, momentum, normalized
 from train.export import to_litert
 from train.fitting.learner import Learner
-from train.model import Network, build_network, parameters, probabilities_of_runs, step
+from train.model import Network, build_network, parameters, step
 from train.options import Join
+from train.runs import probabilities_of_runs
 
 SHAPE = (24, 32, 1)
 pytestmark = [
@@ -136,29 +138,69 @@ def test_one_step_at_play_says_what_the_whole_network_says(frames: int, join: Jo
 
 
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize(("frames", "join"), JOINED)
-def test_shared_encodings_give_the_loss_and_gradients_of_plain_windows(frames: int, join: Join) -> None:
-    net = network(frames=frames, join=join)
-    runs = images(3, 6)
-    count = 6 - frames + 1
-    rng = np.random.default_rng(3)
-    labels = rng.integers(0, 3, (3, count)).astype(np.int32)
-    weights = rng.random((3, count))
-    learner = Learner(net, adamw(1e-3), 1e-3)
-    own = tf.reshape(tf.range(3 * count), (3, count))
-    loss, gradients, said = learner.loss_and_gradients(tf.constant(runs), labels, weights, own, training=False)
+@pytest.mark.parametrize(
+    ("encoder", "frames", "join"),
+    [*(("compact", frames, join) for frames, join in JOINED), ("alexnet", 2, "lstm"), ("alexnet", 3, "lstm")],
+)
+def test_runs_give_the_loss_of_plain_windows_and_gradients_of_their_newest_frames(
+    encoder: str, frames: int, join: Join
+) -> None:
+    net = network(encoder, frames=frames, join=join)
+    runs, labels, weights = some_runs(frames)
+    loss, gradients, said = Learner(net, adamw(1e-3), 1e-3).loss_and_gradients(
+        tf.constant(runs), labels, weights, None, training=False
+    )
 
-    windows = np.stack([runs[r, j : j + frames] for r in range(3) for j in range(count)])
+    windows = np.stack([runs[r, j : j + frames] for r in range(3) for j in range(labels.shape[1])])
     with tf.GradientTape() as tape:
-        plain = net.model(windows, training=False)
+        plain = learned_through_the_newest(net, windows) if join == "lstm" else net.model(windows, training=False)
         losses = keras.losses.sparse_categorical_crossentropy(labels.ravel(), plain)
         plain_loss = tf.reduce_sum(losses * weights.ravel())
     expected = tape.gradient(plain_loss, net.model.trainable_variables)
-    assert np.array(said) == pytest.approx(np.array(plain), abs=ROUNDING)
+    assert np.array(said) == pytest.approx(np.array(net.model(windows)), abs=ROUNDING)
     assert float(loss) == pytest.approx(float(plain_loss), rel=ROUNDING)
-    for ours, theirs in zip(gradients, expected, strict=True):
+    assert_close(gradients, expected)
+
+
+def some_runs(frames: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Three runs of six frames, with labels and weights of their windows."""
+    rng = np.random.default_rng(3)
+    count = 6 - frames + 1
+    return images(3, 6), rng.integers(0, 3, (3, count)).astype(np.int32), rng.random((3, count))
+
+
+def learned_through_the_newest(net: Network, windows: np.ndarray) -> Any:
+    """What the network says of windows (B, N, H, W, C); the features of the earlier frames are constants to it."""
+    sequence = net.encoder(windows.reshape(-1, *SHAPE))
+    sequence = tf.reshape(sequence, (len(windows), -1, net.feature_size))
+    if not net.moving:
+        return net.decider(tf.concat([tf.stop_gradient(sequence[:, :-1]), sequence[:, -1:]], axis=1))
+    seen = keras.Model(net.decider.input, net.decider.get_layer("decide")._inbound_nodes[-1].input_tensors[0])(sequence)
+    return net.moving.decide(tf.concat([tf.stop_gradient(seen[:, :-1]), seen[:, -1:]], axis=1))
+
+
+def assert_close(found: Sequence[Any], expected: Sequence[Any]) -> None:
+    for ours, theirs in zip(found, expected, strict=True):
         largest = np.abs(np.array(theirs)).max()
         np.testing.assert_allclose(np.array(ours), np.array(theirs), rtol=0, atol=ROUNDING * largest)
+
+
+@pytest.mark.usefixtures("float64")
+def test_strands_learn_and_say_what_one_does() -> None:
+    runs, labels, weights = some_runs(2)
+    batch = Batch(runs, labels, weights, None, np.ones(labels.shape, np.int64), labels.size)
+    found = []
+    for strands in (1, 2, 5):  # all in one, of unequal size, more than there are runs
+        net = network()
+        for layer in net.decider.get_layer("look").layers:
+            if isinstance(layer, keras.layers.Dropout):
+                layer.rate = 0.0
+        learner = Learner(net, momentum(1e-2), 1e-2, clip_norm=1.0, strands=strands)
+        said = learner.predict(batch)
+        learner.train(batch, 1.0)
+        found.append([said, *learner.weights()])
+    for others in found[1:]:
+        assert_close(others, found[0])
 
 
 @pytest.mark.usefixtures("float64")
@@ -184,14 +226,14 @@ def test_alexnet_can_see_the_images_stacked_as_they_are() -> None:
 @pytest.mark.usefixtures("float64")
 def test_compact_sees_each_frame_beside_what_changed_since_the_one_before() -> None:
     net = network(frames=3)
+    assert net.moving
     window = images(1, 3)
     maps = patches_of(net, window)[0]
     look = net.decider.get_layer("look")
     seen = np.array(keras.Model(net.decider.input, look._inbound_nodes[-1].input_tensors[0])(features_of(net, window)))
-    channels = maps.shape[-1]
-    assert seen[..., :channels] == pytest.approx(maps, abs=ROUNDING)
-    assert (seen[0, ..., channels:] == 0).all()
-    assert seen[1:, ..., channels:] == pytest.approx(maps[1:] - maps[:-1], abs=ROUNDING)
+    own, changes = np.array(net.moving.own(maps)), np.array(net.moving.changes(maps[1:] - maps[:-1]))
+    assert seen[0] == pytest.approx(own[0], abs=ROUNDING)
+    assert seen[1:] == pytest.approx(own[1:] + changes, abs=ROUNDING)
 
 
 def features_of(net: Network, window: np.ndarray) -> np.ndarray:
@@ -236,8 +278,9 @@ def test_a_dropped_older_frame_is_blank_and_a_swapped_one_that_of_another_window
     net = network()
     decided = _WithoutDecision(net)
     runs = tf.constant(images(1, 4))
-    plain = np.array(probabilities_of_runs(decided, runs, tf.range(3)[None], training=True))
-    lent = np.array(probabilities_of_runs(decided, runs, tf.constant([[DROPPED, 2, REPEATED]]), training=True))
+    plain = np.array(probabilities_of_runs(decided, runs, training=True)).reshape(3, 2, -1)
+    lent = probabilities_of_runs(decided, runs, tf.constant([[DROPPED, 2, REPEATED]]), training=True)
+    lent = np.array(lent).reshape(3, 2, -1)
     assert (lent[:, 1] == plain[:, 1]).all()
     assert (lent[0, 0] == 0).all()
     assert (lent[1, 0] == plain[2, 0]).all()
@@ -245,12 +288,14 @@ def test_a_dropped_older_frame_is_blank_and_a_swapped_one_that_of_another_window
 
 
 class _WithoutDecision:
-    """A network whose decider lets the sequence of features through, and whose dropout is off."""
+    """A network whose decider gives the sequence of features as it is, flat, and whose dropout is off."""
+
+    moving = None
 
     def __init__(self, net: Network) -> None:
-        self.frames_per_window, self.feature_size = net.frames_per_window, net.feature_size
+        self.frames_per_window, self.remembers_features = net.frames_per_window, net.remembers_features
         self.encoder = lambda frames, training: net.encoder(frames, training=False)
-        self.decider = lambda sequence, training: sequence
+        self.decider = lambda sequence, training: tf.reshape(sequence, (sequence.shape[0], -1))
 
 
 @pytest.mark.usefixtures("float64")

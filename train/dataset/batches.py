@@ -39,6 +39,11 @@ class Augmentation(NamedTuple):
     drop_older: float = 0.0
     swap_older: float = 0.0
 
+    @property
+    def lends(self) -> bool:
+        """Whether there are windows that do not see their own earlier frames."""
+        return self.drop_older + self.swap_older > 0
+
 
 class Rehearsal(NamedTuple):
     """Frames `start` to `stop - 1` of the dataset are old ones: of all windows of an epoch they make at most `share`,
@@ -61,15 +66,15 @@ class Batch(NamedTuple):
 
     frames (R, L, H, W, C) uint8 0..255; labels (R, W) int32; weights (R, W) float32, what each window adds to
     the mean loss (over all workers they sum to about 1); older_from (R, W) int32, the window in this batch that
-    lends its earlier frames, itself as a rule, or `DROPPED`, or `REPEATED` (the newest frame stands for them);
-    ends (R, W) int64, the window's last frame in the dataset, -1 where the window does not count; windows, how
+    lends its earlier frames, or `DROPPED`, or `REPEATED` (the newest frame stands for them), None where each sees its
+    own; ends (R, W) int64, the window's last frame in the dataset, -1 where the window does not count; windows, how
     many count, over all workers.
     """
 
     frames: Levels
     labels: npt.NDArray[np.int32]
     weights: Floats
-    older_from: npt.NDArray[np.int32]
+    older_from: npt.NDArray[np.int32] | None
     ends: Ints
     windows: int
 
@@ -201,7 +206,7 @@ class Batches:
             frames=frames,
             labels=labels,
             weights=(self.weights[padded_ends] * counts / max(windows, 1)).astype(np.float32),
-            older_from=older_from,
+            older_from=older_from if augmentation.lends else None,
             ends=padded_ends,
             windows=windows,
         )
@@ -237,7 +242,7 @@ def lend_older(
     older_from: npt.NDArray[np.int32], rng: np.random.Generator, augmentation: Augmentation, *, lenders: int
 ) -> None:
     """Draw, in place, whose earlier frames the windows of one run see (W,): of `lenders` windows, or none."""
-    if not (augmentation.drop_older or augmentation.swap_older):
+    if not augmentation.lends:
         return
     drawn = rng.random(len(older_from))
     is_swapped = drawn < augmentation.swap_older

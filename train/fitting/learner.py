@@ -1,6 +1,7 @@
 """The compiled steps: one batch of runs in, updated weights or probabilities out, on one device or on many."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import keras
@@ -9,7 +10,8 @@ import tensorflow as tf
 
 from agent.arrays import Array, Floats
 from train.dataset.batches import Batch
-from train.model import Network, probabilities_of_runs
+from train.model import Network
+from train.runs import probabilities_of_runs
 
 State = list[Array]
 
@@ -29,14 +31,24 @@ class Learner:
 
     Each worker gives its own share of a batch, which is split over its replicas by whole runs. All workers call
     the same methods in the same order: what a step returns is the same everywhere, so that they also decide alike.
-    `clip_norm` is the largest norm of all gradients together.
+    `clip_norm` is the largest norm of all gradients together. On a processor the runs are split once more, into
+    `strands` that do not wait for each other: one thread each gets more done than all of them in every operation.
     """
 
-    def __init__(self, network: Network, optimizer: Any, learning_rate: float, clip_norm: float | None = None) -> None:
+    def __init__(
+        self,
+        network: Network,
+        optimizer: Any,
+        learning_rate: float,
+        clip_norm: float | None = None,
+        *,
+        strands: int = 1,
+    ) -> None:
         self.network = network
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self._clip_norm = clip_norm
+        self._strands = strands
         self._strategy = tf.distribute.get_strategy()
         self._replicas = self._strategy.num_replicas_in_sync
         self._local_replicas = 1 if self._replicas == 1 else len(self._strategy.extended.worker_devices)
@@ -100,14 +112,18 @@ class Learner:
         kept = [variable for variable in self.optimizer.variables if variable is not self.optimizer.learning_rate]
         return [*self.network.model.variables, *kept]
 
-    def _spread(self, *arrays: Array) -> tuple[Any, ...]:
+    def _spread(self, *arrays: Array | None) -> tuple[Any, ...]:
         """Each array (R, ...) split over the local replicas by runs; windows lend to others of their replica."""
         if self._local_replicas == 1:
             return arrays
         *others, older_from = arrays
-        windows = older_from.size // self._local_replicas
-        local = np.where(older_from >= 0, older_from % windows, older_from)
-        return tuple(self._per_replica(np.split(array, self._local_replicas)) for array in (*others, local))
+        if older_from is not None:
+            windows = older_from.size // self._local_replicas
+            older_from = np.where(older_from >= 0, older_from % windows, older_from)
+        return tuple(
+            None if array is None else self._per_replica(np.split(array, self._local_replicas))
+            for array in (*others, older_from)
+        )
 
     def _per_replica(self, parts: Sequence[Array]) -> Any:
         if len(parts) == 1:
@@ -124,11 +140,24 @@ class Learner:
 
     def _train_here(self, frames: Any, labels: Any, weights: Any, counts: Any, older_from: Any, news: Any) -> Any:
         variables = self.network.model.trainable_variables
-        loss, gradients, probabilities = self.loss_and_gradients(frames, labels, weights, older_from, training=True)
+        strands = [
+            self.loss_and_gradients(frames[part], labels[part], weights[part], older_from, training=True)
+            for part in self._parts(frames, older_from)
+        ]
+        loss = tf.add_n([strand[0] for strand in strands])
+        gradients = [tf.add_n(parts) for parts in zip(*(strand[1] for strand in strands), strict=True)]
+        probabilities = tf.concat([strand[2] for strand in strands], 0)
         self.optimizer.apply_gradients(zip(self._clipped(gradients), variables, strict=True))
         said = tf.argmax(probabilities, axis=1, output_type=tf.int32)
         right = tf.reshape(counts, [-1]) & (said == tf.reshape(labels, [-1]))
         return loss, tf.math.count_nonzero(right), tf.identity(news)
+
+    def _parts(self, frames: Any, older_from: Any) -> list[slice]:
+        """The runs of each strand. Windows that lend to each other stay together."""
+        runs = frames.shape[0]
+        strands = min(self._strands, runs) if older_from is None else 1
+        bounds = [runs * strand // strands for strand in range(strands + 1)]
+        return [slice(begin, end) for begin, end in pairwise(bounds)]
 
     def _clipped(self, gradients: Any) -> Any:
         """What the optimiser, which sums over the replicas, is to be given. Its own clipping would clip before."""
@@ -143,7 +172,9 @@ class Learner:
         return self._strategy.run(self._predict_here, args=parts)
 
     def _predict_here(self, frames: Any, older_from: Any) -> Any:
-        return probabilities_of_runs(self.network, frames, older_from, training=False)
+        parts = self._parts(frames, older_from)
+        said = [probabilities_of_runs(self.network, frames[part], older_from, training=False) for part in parts]
+        return tf.concat(said, 0)
 
     def _sum_everywhere(self, values: Any) -> Any:
         return self._strategy.reduce("SUM", self._strategy.run(tf.identity, args=(values,)), axis=None)

@@ -63,8 +63,8 @@ def find_copycat(
     changes = judgement.ends[dataset.is_change[judgement.ends]]
     at_changes = judgement.said[dataset.is_change[judgement.ends]] == dataset.previous[changes]
     ways: dict[str, Callable[[Batch], npt.NDArray[np.int32]]] = {
-        NEWEST: lambda batch: np.full_like(batch.older_from, REPEATED),
-        "blank": lambda batch: np.full_like(batch.older_from, DROPPED),
+        NEWEST: lambda batch: np.full(batch.labels.shape, REPEATED, np.int32),
+        "blank": lambda batch: np.full(batch.labels.shape, DROPPED, np.int32),
         "from elsewhere": _elsewhere,
     }
     tampered = {}
@@ -81,6 +81,6 @@ def find_copycat(
 def _elsewhere(batch: Batch) -> npt.NDArray[np.int32]:
     """The windows that count, each lent the earlier frames of the one half a batch away."""
     lenders = np.flatnonzero(batch.ends >= 0).astype(np.int32)
-    older_from = batch.older_from.ravel().copy()
+    older_from = np.arange(batch.labels.size, dtype=np.int32)
     older_from[lenders] = np.roll(lenders, len(lenders) // 2)
-    return older_from.reshape(batch.older_from.shape)
+    return older_from.reshape(batch.labels.shape)
