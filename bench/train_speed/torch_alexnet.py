@@ -1,6 +1,6 @@
 """The AlexNet with an LSTM of `train/encoders.py` in PyTorch, to compare the speed of training with.
 
-`python -m bench.torch_alexnet STEPS BATCH` prints the seconds of each step on random frames, as JSON.
+`python -m bench.train_speed.torch_alexnet STEPS BATCH` prints the seconds of each step on random frames, as JSON.
 """
 
 import json
