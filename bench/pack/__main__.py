@@ -27,10 +27,9 @@ from agent.recording.packing import pack
 from agent.recording.reader import Recording
 from bench.pack.ways import Way, missing, ways
 from bench.table import Bench, bench_options, show_all
-from bench.train_speed import BATCH, RUN, Trainer
+from bench.train_speed.ways import BATCH, RUN, Train
 from games.catalogue import game_named
 from games.lockstep_record import record
-from train.dataset.batches import ahead
 from train.options import TrainOptions
 from train.prepared_dataset import prepare_dataset
 from train.quiet import quieten_tensorflow
@@ -113,16 +112,13 @@ def learning(folder: Path, place: Path, samples: int, turns: int) -> list[dict[s
         begun_s = time.perf_counter()
         prepared = prepare_dataset(TrainOptions((path,), place / "policy"), place)
         prepare_s[name] = time.perf_counter() - begun_s
-        trainer = Trainer("compact", prepared, seed=0)
-        trainers[name] = trainer, ahead(trainer.endless())
-    for trainer, batches in trainers.values():
-        trainer.ours(batches, 4 * BATCH)
+        trainers[name] = Train("compact", prepared, seed=0)
+    for trainer in trainers.values():
+        trainer.samples(4 * BATCH)
     rates: dict[str, list[float]] = {name: [] for name in trainers}
     for _ in range(turns):
-        for name, (trainer, batches) in trainers.items():
-            rates[name].append(samples / trainer.ours(batches, samples))
-    for _, batches in trainers.values():
-        batches.close()
+        for name, trainer in trainers.items():
+            rates[name].append(samples / trainer.samples(samples))
     plain = statistics.median(rates["frames.npy"])
     return [
         {
