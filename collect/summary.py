@@ -13,9 +13,9 @@ from agent.recording.journal import Journal
 from agent.recording.key_log import KEYS_REMEDY, never_pressed
 from agent.recording.reader import Recording
 from collect.disturbance import Disturbance
+from collect.enough import Figures, figures_line, verdict
 from collect.recorder import Progress
 
-RARE_SHARE = 0.02
 LATE_SHARE = 0.001
 REMEDIES = {
     WAITING: "other programs took the cores: close them, lower the game's own frame rate, or --fps",
@@ -41,7 +41,7 @@ def summary(recording: Recording, progress: Progress, journal: Journal, fps: flo
     """What was recorded, how evenly, what is wrong with it, and the next command to type."""
     counts = action_counts(recording)
     lines = [describe(recording), f"balance: {shares(recording.meta.actions.names, counts)}"]
-    lines += warnings(recording, counts)
+    lines += [*enough(recording), *warnings(recording)]
     worst = {**progress.longest_ms, "disk": journal.longest_flush_s * 1000}
     lines.append(
         f"{progress.late} of {progress.ticks} frames late by more than a period at {fps:g} fps, "
@@ -100,18 +100,22 @@ def describe(recording: Recording) -> str:
     )
 
 
-def warnings(recording: Recording, counts: Ints) -> list[str]:
-    """What makes a recording hard to learn from."""
+def enough(recording: Recording) -> list[str]:
+    """How often each action was begun, and whether all is enough to learn from; nothing of a rollout, or of nothing."""
+    if recording.meta.source == "rollout" or not len(recording.key_events) or not len(recording):
+        return []
+    figures = Figures.of(recording)
+    return [figures_line(figures), verdict(figures)]
+
+
+def warnings(recording: Recording) -> list[str]:
+    """What is wrong with a recording."""
     if not len(recording):
         return ["warning: found no frames, expected some play; was the game focused?"]
     if not len(recording.key_events):
         return ["warning: found no key pressed in the whole recording; are these the game's keys?"]
     unheard = "" if recording.meta.source == "rollout" else never_pressed(recording.meta.actions, recording.pressed)
-    return [f"warning: {unheard}; {KEYS_REMEDY}"] * bool(unheard) + [
-        f"warning: {name} is {count / len(recording):.1%} of the frames; under {RARE_SHARE:.0%} it is hardly learned"
-        for name, count in zip(recording.meta.actions.names, counts, strict=True)
-        if count < RARE_SHARE * len(recording)
-    ]
+    return [f"warning: {unheard}; {KEYS_REMEDY}"] * bool(unheard)
 
 
 def action_counts(recording: Recording) -> Ints:

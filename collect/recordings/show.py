@@ -16,7 +16,7 @@ from agent.recording.reader import Recording, find_recordings
 from collect.pictures import write_sheet
 from collect.recordings.arguments import Recordings, of_one
 from collect.recordings.pack import told
-from collect.summary import action_counts, describe, shares, warnings
+from collect.summary import action_counts, describe, enough, shares, warnings
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +64,13 @@ def _info(recording: Recording) -> list[str]:
         f"asked for {meta.fps:g} fps",
         f"  actions: {meta.actions} (otherwise {meta.actions.names[meta.actions.default]})",
         f"  balance: {shares(meta.actions.names, counts)}",
+        *(f"  {line}" for line in enough(recording)),
         f"  keys: {', '.join(meta.keys)}; {len(recording.key_events)} events, "
         f"{_short_presses(recording)} presses shorter than a frame",
         *_packed(recording),
         f"  made with: {', '.join(f'{name} {version}' for name, version in meta.versions.items())}",
         *(f"  found: {problem}" for problem in recording.problems),
-        *(f"  {warning}" for warning in warnings(recording, counts)),
+        *(f"  {warning}" for warning in warnings(recording)),
     ]
 
 
