@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import tyro
@@ -13,7 +14,8 @@ from agent.errors import TwoframeError, run_command, usage
 from agent.frames import Box, FrameSpec, parse_size
 from agent.keys import KeyEvent
 from agent.live.devices import Devices
-from agent.live.place import Place, check_one_place, count_down
+from agent.live.game_profile import GameProfile
+from agent.live.place import count_down
 from agent.live_line import LiveLine, say, unhurried_console
 from agent.pacing import Pacer
 from agent.recording.format import begun_now
@@ -24,34 +26,55 @@ from agent.recording.reader import Recording
 from agent.recording.writer import RecordingWriter, require_new_folder
 from agent.signals import ending_signals
 from collect.disturbance import Disturbance
-from collect.options import DESCRIPTION, CollectOptions, Plan, check_rate
+from collect.options import DESCRIPTION, KEYS, NO_PROFILE, CollectOptions, Plan, check_rate, place_of
 from collect.recorder import Progress, Recorder
 from collect.recordings.pack import told
 from collect.summary import disturbance_lines, live_text, receipt, summary
 
+UNTOLD = ("\0",)  # keys that no command line can hold
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     def command() -> int:
-        options = tyro.cli(CollectOptions, prog="collect", description=DESCRIPTION, args=argv, registry=FLAGS)
+        options, profile, _ = read(argv)
         if options.check:
-            return check(options, Console())
-        plan = Plan.of(options)
+            return check(options, profile, Console())
+        plan = Plan.of(options, profile)
         with unhurried_console() as console:
             return collect(options, plan, console)
 
     return run_command(command)
 
 
-def check(options: CollectOptions, console: Console) -> int:
+def read(argv: Sequence[str] | None) -> tuple[CollectOptions, GameProfile, bool]:
+    """The flags, over what the profile says that they name; that profile; and whether either told the keys.
+
+    Raises `TwoframeError` for a profile that is none.
+    """
+
+    def parsed(default: CollectOptions) -> CollectOptions:
+        return tyro.cli(
+            CollectOptions, prog="collect", description=DESCRIPTION, args=argv, default=default, registry=FLAGS
+        )
+
+    untold = CollectOptions(keys=UNTOLD)
+    options, profile = parsed(untold), NO_PROFILE
+    if options.game is not None:
+        profile = GameProfile.read(options.game)
+        options = parsed(replace(untold, **profile.flags()))
+    if options.keys == UNTOLD:
+        return replace(options, keys=KEYS), profile, False
+    return options, profile, True
+
+
+def check(options: CollectOptions, profile: GameProfile, console: Console) -> int:
     """Tell part by part what this machine can do; 0 if all is well, else 1."""
     from agent.check.machine import check_machine, tell  # brings the key holder, which no recording waits for
 
     with usage():
         spec = FrameSpec(*parse_size(options.size), options.color)
         check_rate(options.fps)
-        check_one_place(options.window, options.region, pick=options.pick)
-        region = Box.parse(options.region, "--region") if options.region else None
-    place = Place(options.window, options.pick, region) if options.window or options.pick or region else None
+        place = place_of(options, profile)
     return tell(check_machine(spec, options.fps, options.out or Path(), place), console, as_json=options.json)
 
 
@@ -63,7 +86,7 @@ def collect(options: CollectOptions, plan: Plan, console: Console) -> int:
         say(console, text)
 
     with ExitStack() as stack:
-        place = Place(options.window, options.pick, plan.region)
+        place = plan.place
         if place.waits_for_focus:
             count_down(options.countdown_s, "recording", tell)
         devices = stack.enter_context(Devices(place, tell))
@@ -138,4 +161,5 @@ def pack_at_the_end(folder: Path) -> Iterator[str]:
 
 
 def _spec(options: CollectOptions, plan: Plan, box: Box) -> FrameSpec:
-    return FrameSpec(*plan.size, options.color, plan.crop, (box.width, box.height) if plan.crop else None)
+    crop_of = plan.crop_of or (box.width, box.height)
+    return FrameSpec(*plan.size, options.color, plan.crop, crop_of if plan.crop else None)

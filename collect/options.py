@@ -11,8 +11,9 @@ from agent.actions import ActionSet
 from agent.command_line.flags import Group
 from agent.errors import TwoframeError, UsageError, raise_if_any, usage
 from agent.frames import Box, Color, FrameSpec, parse_size
+from agent.live.game_profile import GameProfile
 from agent.live.hotkeys import Hotkeys
-from agent.live.place import check_one_place
+from agent.live.place import Place, check_one_place
 from agent.recording.format import MAX_FPS
 from collect.disturbance import rate_beyond
 
@@ -26,9 +27,12 @@ Start the game first, and click into it when the recording begins.
 
 Only the keys named with --keys are ever stored."""
 
+KEYS = ("left=a", "forward=w", "right=d")
+KEYS_HINT = f"(default: {' '.join(KEYS)})"
 PICTURE = Group("picture")
 OTHER = Group("other")
 CHECK = Group("check")
+NO_PROFILE = GameProfile()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ class CollectOptions:
     window: Annotated[str | None, tyro.conf.arg(metavar="TITLE")] = None
     """Title of the game's window, or a part of it that no other has; or its id, or "focused": the one that you click
     into."""
-    keys: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=KEY")] = ("left=a", "forward=w", "right=d")
+    keys: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=KEY", help_behavior_hint=KEYS_HINT)] = KEYS
     """The actions to learn, each with its key, its keys (jump=w+space) or none (rest=)."""
     disturb: Annotated[float, tyro.conf.arg(metavar="RATE")] = 0.0
     """Press a wrong key RATE times a minute. You correct it, and the agent learns how to get back. 30 is a good start,
@@ -60,6 +64,8 @@ class CollectOptions:
 
     default: Annotated[str | None, OTHER, tyro.conf.arg(metavar="NAME")] = None
     """The action when no key is held; without it the one without keys, else the middle one."""
+    game: Annotated[Path | None, OTHER, tyro.conf.arg(metavar="PROFILE")] = None
+    """File that says all this of a game. Flags win over it."""
     pick: Annotated[bool, OTHER] = False
     """Choose the game's window by a click on it."""
     region: Annotated[str | None, OTHER, tyro.conf.arg(metavar="L,T,W,H")] = None
@@ -85,16 +91,20 @@ class Plan:
     hotkeys: Hotkeys
     size: tuple[int, int]
     crop: Box | None
-    region: Box | None
+    crop_of: tuple[int, int] | None
+    place: Place
 
     @classmethod
-    def of(cls, options: CollectOptions) -> "Plan":
-        """Raises `UsageError` for what cannot be meant, before anything is opened."""
+    def of(cls, options: CollectOptions, profile: GameProfile = NO_PROFILE) -> "Plan":
+        """`options` hold what `profile` says and no flag overruled; it tells beside what no flag can.
+
+        Raises `UsageError` for what cannot be meant, before anything is opened.
+        """
         with usage():
             if options.out is None:
                 raise UsageError("OUT: found nothing, expected a new folder for the recording; see collect --help")
-            check_one_place(options.window, options.region, pick=options.pick)
-            if options.window is None and options.region is None and not options.pick:
+            place = place_of(options, profile)
+            if place is None:
                 raise UsageError("found neither --window nor --region, expected where the game is; see collect --help")
             check_rate(options.fps)
             if options.countdown_s < 0 or (options.duration_s is not None and options.duration_s <= 0):
@@ -117,10 +127,20 @@ class Plan:
                 hotkeys=Hotkeys.parse(options.hotkeys, actions),
                 size=parse_size(options.size),
                 crop=Box.parse(options.crop, "--crop") if options.crop else None,
-                region=Box.parse(options.region, "--region") if options.region else None,
+                crop_of=profile.crop_size if options.crop == profile.crop else None,
+                place=place,
             )
             FrameSpec(*plan.size, options.color)
         return plan
+
+
+def place_of(options: CollectOptions, profile: GameProfile) -> Place | None:
+    """Where the flags say that the game is, else the profile; None where neither does. Raises `TwoframeError`."""
+    check_one_place(options.window, options.region, pick=options.pick)
+    region = Box.parse(options.region, "--region") if options.region else None
+    if options.window is None and region is None and not options.pick and profile.title is None:
+        return None
+    return Place(options.window, options.pick, region, profile.title, profile.marks)
 
 
 def check_rate(fps: float) -> None:

@@ -41,6 +41,19 @@ class Terminal:
 
 
 @contextmanager
+def at(terminal: Terminal, *arguments: object, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`python -m MODULE ARGS...` as the program of that terminal, whose Ctrl-C reaches it; killed in the end."""
+    command = ["setsid", "--ctty", sys.executable, "-m", *map(str, arguments)]
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "200", **environment}
+    ends = {"stdin": terminal.end, "stdout": terminal.end, "stderr": terminal.end}
+    with subprocess.Popen(command, env=env, cwd=ROOT, **ends) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@contextmanager
 def full_pipe() -> Iterator[tuple[int, int]]:
     """A pipe that takes nothing more: our end to read from, and the one for a program's output."""
     ours, end = os.pipe()

@@ -50,6 +50,8 @@ class PlayOptions:
     hotkeys: Annotated[tuple[str, ...], CONTROL, tyro.conf.arg(metavar="NAME=KEY")] = ()
     """Other hotkeys, e.g. pause=f7 takeover=f6 quit=f12."""
 
+    game: Annotated[Path | None, OTHER, tyro.conf.arg(metavar="PROFILE")] = None
+    """File that says which window the game is, and its hotkeys; made by collect. Flags win over it."""
     pick: Annotated[bool, OTHER] = False
     """Choose the game's window by a click on it."""
     region: Annotated[str | None, OTHER, tyro.conf.arg(metavar="L,T,W,H")] = None

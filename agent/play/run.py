@@ -12,6 +12,7 @@ from agent.json_files import write_json
 from agent.keyboard.key_sink import NoKeys
 from agent.keys import KeyEvent
 from agent.live.devices import Devices
+from agent.live.game_profile import GameProfile
 from agent.live.hotkeys import Hotkeys
 from agent.live.picture_size import differs_in_shape
 from agent.live.place import Place, count_down
@@ -32,19 +33,19 @@ from agent.signals import ending_signals
 FOCUS_COUNTDOWN_S = 3.0  # to click into the game, for `--window focused`
 
 
-def play(options: PlayOptions, region: Box | None, console: Console) -> int:
+def play(options: PlayOptions, region: Box | None, profile: GameProfile, console: Console) -> int:
     """Play until the end asked for. Raises `TwoframeError`; no key stays down, and what was recorded is whole."""
     if options.record:
         require_new_folder(options.record)
     policy = Policy.load(options.policy, threads=options.threads)
     meta = policy.meta
     with usage():
-        hotkeys = Hotkeys.parse(options.hotkeys, meta.actions)
+        hotkeys = Hotkeys.parse(options.hotkeys or profile.hotkeys, meta.actions)
         if options.record and not meta.actions.keys:
             raise UsageError("--record: found a policy without any key, expected some to record; leave it out")
     if policy.pixel_difference:
         say(console, f"warning: this machine prepares pixels up to {policy.pixel_difference} grey levels differently")
-    place = place_of(options, region, meta)
+    place = place_of(options, region, profile, meta)
 
     def tell(text: str) -> None:
         say(console, text)
@@ -72,8 +73,13 @@ def play(options: PlayOptions, region: Box | None, console: Console) -> int:
     return 0
 
 
-def place_of(options: PlayOptions, region: Box | None, meta: PolicyMeta) -> Place:
-    """Where the options say that the game is, else where the policy's recording had it."""
+def place_of(options: PlayOptions, region: Box | None, profile: GameProfile, meta: PolicyMeta) -> Place:
+    """Where the options say that the game is, else where the profile has it, else where the policy's recording had it.
+
+    A region counts before a profile, for it is a flag.
+    """
+    if profile.title is not None:
+        return Place(options.window or None, options.pick, region, profile.title, profile.marks)
     if not (region or options.window or options.pick or meta.window):
         region = meta.region
     return Place(options.window or None, options.pick, region, meta.window, meta.window_marks)

@@ -51,7 +51,7 @@ def at_a_terminal(*arguments: object, outlives: bool = False, **env: str) -> Ite
 def test_a_terminal_that_is_closed_ends_the_recording_in_order(
     counter: Path, display: VirtualDisplay, tmp_path: Path
 ) -> None:
-    options = ("--countdown-s", "0", "--window", "Counter")
+    options = ("--countdown-s", "0", "--window", "Counter", "--keys", "left=a", "right=d")
     with at_a_terminal("collect", tmp_path / "rec", *options, **display.env) as (ours, process):
         wait_for_frames(tmp_path / "rec", 10)
         os.close(ours)

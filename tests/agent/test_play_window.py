@@ -11,6 +11,8 @@ import pytest
 from conftest import Start, ended, so_far, wait_for
 from played import all_go_up, assert_stays, heard_keys, held_key, keys_down
 from told_game import ToldGame
+from Xlib import X
+from Xlib.ext import xtest
 
 from agent.recording.reader import Recording
 from agent.recording.window_marks import WindowMarks
@@ -68,6 +70,27 @@ def test_a_title_of_which_nothing_is_left_is_found_by_class_and_program(
     status, out, err = ended(process)
     assert (status, err) == (0, "")
     assert "warning: no window is titled 'Racer'; taking 'Level 2'" in out
+
+
+def test_a_profile_says_which_window_and_which_hotkeys_and_flags_win_over_it(
+    start: Start, display: VirtualDisplay, game: ToldGame, policy: Path, tmp_path: Path
+) -> None:
+    learned = learned_from(policy, tmp_path / "policy", "Another game", None)
+    profile = tmp_path / "racer.toml"
+    profile.write_text('title = "Racer"\nkeys = ["x=x", "none="]\nhotkeys = ["quit=f6"]\n')
+    process = start("agent", learned, "--game", profile)
+    held_key(display)
+    with display.connection() as connection:
+        for kind in (X.KeyPress, X.KeyRelease):
+            xtest.fake_input(connection, kind, 72)  # F6
+            connection.sync()
+    status, out, err = ended(process)
+    assert (status, err) == (0, "")
+    assert "playing Racer - 57 fps" in out
+    assert "f9 pauses, f6 or Ctrl-C ends" in out
+    assert "no policy" not in ended(start("agent", learned, "--game", profile, "--check", "--json"))[2]
+    status, _, err = ended(start("agent", learned, "--game", profile, "--window", "Nowhere"))
+    assert status == 1 and "expected one titled 'Nowhere'" in err
 
 
 def test_a_policy_of_a_time_before_the_marks_is_played_by_its_title(

@@ -26,6 +26,7 @@ REQUIRED = "required"
 COLLECT = {
     "out": None,
     "window": None,
+    "game": None,
     "pick": False,
     "region": None,
     "keys": ("left=a", "forward=w", "right=d"),
@@ -84,6 +85,7 @@ TRAIN = {
 PLAY = {
     "policy": REQUIRED,
     "window": None,
+    "game": None,
     "pick": False,
     "region": None,
     "duration_s": None,
