@@ -36,9 +36,16 @@ UNTOLD = ("\0",)  # keys that no command line can hold
 
 def main(argv: Sequence[str] | None = None) -> int:
     def command() -> int:
-        options, profile, _ = read(argv)
+        options, profile, keys_told = read(argv)
         if options.check:
             return check(options, profile, Console())
+        with usage():
+            is_told = keys_told and place_of(options, profile) is not None
+        if not is_told:
+            from collect.questions import person, start  # brings what no recording waits for
+
+            if person.is_there():
+                options = start.ask(options, profile, Console(highlight=False), keys_told=keys_told)
         plan = Plan.of(options, profile)
         with unhurried_console() as console:
             return collect(options, plan, console)

@@ -1,7 +1,7 @@
 """What `collect` can be told: its flags, their help, and whether they can be meant."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +18,7 @@ from agent.recording.format import MAX_FPS
 from collect.disturbance import rate_beyond
 
 DESCRIPTION = """Record a game while you play it: its picture and the keys you hold.
+  collect runs/monday                 asks for all that it must know
   collect runs/monday --window "My Game" --keys left=a forward=w right=d
   collect --check                     can this machine record and press keys?
 
@@ -65,7 +66,7 @@ class CollectOptions:
     default: Annotated[str | None, OTHER, tyro.conf.arg(metavar="NAME")] = None
     """The action when no key is held; without it the one without keys, else the middle one."""
     game: Annotated[Path | None, OTHER, tyro.conf.arg(metavar="PROFILE")] = None
-    """File that says all this of a game. Flags win over it."""
+    """File that says all this of a game, as collect offers to write it. Flags win over it."""
     pick: Annotated[bool, OTHER] = False
     """Choose the game's window by a click on it."""
     region: Annotated[str | None, OTHER, tyro.conf.arg(metavar="L,T,W,H")] = None
@@ -141,6 +142,24 @@ def place_of(options: CollectOptions, profile: GameProfile) -> Place | None:
     if options.window is None and region is None and not options.pick and profile.title is None:
         return None
     return Place(options.window, options.pick, region, profile.title, profile.marks)
+
+
+def flags_of(options: CollectOptions) -> list[str]:
+    """The words of a command line that means the same, `collect` left out; what is as it comes is left out too."""
+    words = [str(options.out)]
+    for field in fields(options):
+        value = getattr(options, field.name)
+        if field.name == "out" or (value == field.default and field.name != "keys"):
+            continue
+        flag = f"--{field.name.replace('_', '-')}"
+        if isinstance(value, tuple):
+            words += [flag, *value]
+        elif value is True:
+            words.append(flag)
+        else:
+            text = repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
+            words += [f"{flag}={text}"] if text.startswith("-") else [flag, text]
+    return words
 
 
 def check_rate(fps: float) -> None:

@@ -94,6 +94,33 @@ def recorded(title: str, marks: WindowMarks, windows: Sequence[Listed]) -> tuple
     return window, None
 
 
+def listed_windows() -> list[Listed]:
+    """All windows but this command's terminal, the topmost last where the system tells. Raises `TwoframeError`."""
+    desktop = _desktop()
+    try:
+        return _without_terminal(_listed(desktop))
+    finally:
+        desktop.close()
+
+
+def words_for(number: int) -> str:
+    """What `open_window` takes for that window: its title where that means this one alone, else its id.
+
+    Raises `TwoframeError`.
+    """
+    desktop = _desktop()
+    try:
+        windows = _listed(desktop)
+    finally:
+        desktop.close()
+    title = next((window.title for window in windows if window.number == number), "")
+    is_plain = title == title.strip() and title.isprintable() and title != FOCUSED
+    try:
+        return title if title and is_plain and chosen(title, windows).number == number else f"{number:#x}"
+    except TwoframeError:  # several have it
+        return f"{number:#x}"
+
+
 def numbered_titles() -> list[tuple[int, str]]:
     """Number and title of all windows but this command's terminal. Raises `TwoframeError`."""
     desktop = _desktop()

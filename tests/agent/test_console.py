@@ -77,7 +77,7 @@ def test_a_terminal_that_is_closed_ends_play_with_no_key_down_and_its_report(
 def test_a_recording_that_is_to_outlive_its_terminal_does(
     counter: Path, display: VirtualDisplay, tmp_path: Path
 ) -> None:
-    options = ("--countdown-s", "0", "--window", "Counter")
+    options = ("--countdown-s", "0", "--window", "Counter", "--keys", "left=a", "right=d")
     with at_a_terminal("collect", tmp_path / "rec", *options, outlives=True, **display.env) as (ours, process):
         wait_for_frames(tmp_path / "rec", 10)
         os.close(ours)
