@@ -71,26 +71,22 @@ class Chords:
     def __init__(self) -> None:
         self._chord: set[str] = set()
         self._held: set[str] = set()
-        self._counts = False
 
     def lost(self) -> None:
-        """The game is not looked at: what was begun there is forgotten, and what is held till later does not count."""
+        """The game is not looked at: what was begun there is forgotten. What is let go of later is no chord."""
         self._chord.clear()
-        self._counts = False
-
-    def begin(self, held: Iterable[str]) -> None:
-        """The game is looked at: keys count once those `held` are up."""
-        self._held = set(held)
-        self._counts = not self._held
+        self._held.clear()
 
     def changed(self, change: Change) -> frozenset[str] | None:
         """The chord that is ended by this change; None where none is."""
-        (self._held.add if change.down else self._held.discard)(change.key)
-        if self._counts and change.down:
+        if change.down:
             self._chord.add(change.key)
+            self._held.add(change.key)
+        else:
+            self._held.discard(change.key)
         if self._held:
             return None
-        self._counts, chord = True, frozenset(self._chord)
+        chord = frozenset(self._chord)
         self._chord.clear()
         return chord or None
 
@@ -162,8 +158,7 @@ def _pressed(devices: Devices, person: Person) -> Iterator[frozenset[str] | None
             continue
         changes = log.confirm(clock_ns())
         if before:
-            chords.begin(log.held)  # these were pressed elsewhere
-            yield None
+            yield None  # what is held now was pressed elsewhere
             continue
         ended = [chord for change in changes if (chord := chords.changed(change))]
         yield from ended

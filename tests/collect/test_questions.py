@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 import tyro
@@ -256,19 +255,16 @@ def test_without_a_terminal_nothing_is_asked(start: Start, tmp_path: Path) -> No
 
 
 def test_a_chord_is_what_went_down_before_all_was_up_again() -> None:
-    def chords(*changes: str, chords: Chords | None = None) -> list[Any]:
-        chords = chords or Chords()
-        chords.begin(())
+    def ended_by(chords: Chords, *changes: str) -> list[set[str]]:
         found = [chords.changed(Change(0, text[1:], down=text[0] == "+")) for text in changes]
         return [set(chord) for chord in found if chord]
 
-    assert chords("+a", "-a", "+w", "+space", "-w", "+d", "-d", "-space") == [{"a"}, {"w", "space", "d"}]
-    held = Chords()
-    held.begin({"alt", "tab"})  # pressed elsewhere, to come into the game
-    assert [held.changed(Change(0, key, down=False)) for key in ("tab", "alt")] == [None, None]
-    assert held.changed(Change(0, "a", down=True)) is None
-    held.lost()
-    assert held.changed(Change(0, "a", down=False)) is None  # let go of elsewhere
+    chords = Chords()
+    assert ended_by(chords, "+a", "-a", "+w", "+space", "-w", "+d", "-d", "-space") == [{"a"}, {"w", "space", "d"}]
+    assert ended_by(chords, "-tab", "-alt") == []  # pressed elsewhere, to come into the game
+    assert ended_by(chords, "+a", "+alt") == []
+    chords.lost()
+    assert ended_by(chords, "-a", "-alt", "+d", "-d") == [{"d"}]
 
 
 def test_names_are_checked_before_a_key_is_pressed() -> None:
