@@ -26,7 +26,7 @@ _UNUSUAL = (
 HEARD = tuple(name for name in KEYS if name not in _UNUSUAL)
 
 
-def which_names(hotkeys: Hotkeys, person: Person) -> tuple[str, ...]:
+def which_names(hotkeys: Hotkeys, default: str | None, person: Person) -> tuple[str, ...]:
     """The actions as `NAME`, whose keys are to be heard, or `NAME=KEY` as typed; two or more."""
     person.tell("What do you do in the game? Name each in a word, such as: left right jump")
     while True:
@@ -35,7 +35,7 @@ def which_names(hotkeys: Hotkeys, person: Person) -> tuple[str, ...]:
         if not any(name.endswith("=") for name in names) and person.agrees(question):
             names = (*names, f"{NONE}=")
         try:
-            actions = ActionSet.parse(_with_keys(names))
+            actions = ActionSet.parse(_with_keys(names), default)
         except TwoframeError as error:
             person.tell(f"  {error}")
             continue

@@ -1,13 +1,14 @@
 """`collect OUT` at a terminal, without the game's window or its keys: asks for all that is not told, then begins."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import cast
 
 from rich.console import Console
 
 from agent.actions import ActionSet
 from agent.command_line.terminal import begun, typed
-from agent.errors import TwoframeError, UsageError, usage
+from agent.errors import TwoframeError, usage
 from agent.frames import Color, FrameSpec, parse_size
 from agent.live.devices import Devices
 from agent.live.game_profile import MAX_TEXT, GameProfile, free_path
@@ -15,7 +16,7 @@ from agent.live.hotkeys import Hotkeys
 from agent.live.place import Place
 from agent.recording.window_marks import WindowMarks
 from agent.recording.writer import require_new_folder
-from collect.options import CollectOptions, check_rate, flags_of, place_of
+from collect.options import CollectOptions, Plan, check_rate, flags_of, place_of
 from collect.questions.keys import hear_keys, open_look, which_names
 from collect.questions.person import Person
 from collect.questions.picture import Drawn, drawn_by
@@ -23,6 +24,9 @@ from collect.questions.proposals import Measured, measure, proposed_size
 from collect.questions.window import told_window, which_window
 
 _USUAL = CollectOptions()
+_SOME_PLACE = Place(window="\0")  # that no window is called
+_SOME_KEYS = ("something=f24", "nothing=")
+_SOME_ACTIONS = ActionSet.parse(_SOME_KEYS)
 
 
 def ask(options: CollectOptions, profile: GameProfile, console: Console, *, keys_told: bool) -> CollectOptions:
@@ -30,25 +34,20 @@ def ask(options: CollectOptions, profile: GameProfile, console: Console, *, keys
 
     Nothing is written but the profile that the person asks for, after the last question. Raises `TwoframeError`.
     """
-    out = options.out
-    if out is None:
-        raise UsageError("OUT: found nothing, expected a new folder for the recording; see collect --help")
+    place = _checked(options, profile, keys_told=keys_told).place
+    out, is_placed = cast(Path, options.out), place != _SOME_PLACE
     require_new_folder(out)
     person = Person(console)
-    with usage():
-        place = place_of(options, profile)
-        if keys_told:
-            ActionSet.parse(options.keys, options.default)
-        hotkeys = Hotkeys.parse(options.hotkeys, ActionSet.parse(("any=", "other=right_super")))
+    hotkeys = Hotkeys.parse(options.hotkeys, _SOME_ACTIONS)
     person.tell("You are asked what to record, and then it begins. Enter takes what stands in [ ]; Ctrl-C leaves.")
-    if place is None:
+    if not is_placed:
         place = Place(window=which_window(person))
     elif options.pick or place.waits_for_focus:
         place = Place(window=told_window(person, options.window, pick=options.pick))
     options = replace(options, window=place.window, pick=False)
 
     while True:
-        names = () if keys_told else which_names(hotkeys, person)
+        names = () if keys_told else which_names(hotkeys, options.default, person)
         with Devices(place, person.tell) as devices:
             title, marks = devices.target.title, devices.target.marks
             if not keys_told:
@@ -74,6 +73,16 @@ def ask(options: CollectOptions, profile: GameProfile, console: Console, *, keys
     if is_kept:
         person.tell(f"  {begun('collect')} {typed('OUT', '--game', path)}")
     return options
+
+
+def _checked(options: CollectOptions, profile: GameProfile, *, keys_told: bool) -> Plan:
+    """The plan, with stand-ins for what is asked. Raises `UsageError` for what cannot be meant, before any question."""
+    with usage():
+        if place_of(options, profile) is None:
+            options = replace(options, window=_SOME_PLACE.window)
+    if not keys_told:
+        options = replace(options, keys=_SOME_KEYS, default=None)
+    return Plan.of(options, profile)
 
 
 def _picture(options: CollectOptions, profile: GameProfile, measured: Measured, person: Person) -> CollectOptions:

@@ -6,12 +6,14 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
 
 import pytest
 import tyro
 from conftest import PATIENCE_S, Start, ended, wait_for
 from recordings import wait_for_frames
+from rich.console import Console
 from terminals import Terminal, at
 from told_game import ToldGame
 from x11_person import Person
@@ -20,16 +22,18 @@ from Xlib import X
 from Xlib.ext import xtest
 
 from agent.command_line.flags import FLAGS
-from agent.errors import TwoframeError
+from agent.errors import TwoframeError, UsageError
 from agent.frames import Box
 from agent.live.game_profile import GameProfile
 from agent.live.hotkeys import Hotkeys
 from agent.recording.key_log import Change
 from agent.recording.reader import Recording
 from agent.screen.window import listed_windows, words_for
+from collect.cli import read
 from collect.options import CollectOptions, flags_of
 from collect.questions.keys import HEARD, LOOK_S, NONE, Chords, _names
 from collect.questions.proposals import LEAST_PIXELS, Measured, pixels_left, proposed_size
+from collect.questions.start import ask
 from games.window.display import VirtualDisplay
 
 PICTURE = "twoframe: what is recorded"
@@ -106,7 +110,7 @@ def place_of(title: str) -> Box | None:
     return next((window.box for window in listed_windows() if window.title == title), None)
 
 
-def read(words: str) -> CollectOptions:
+def meant_by(words: str) -> CollectOptions:
     return tyro.cli(CollectOptions, args=shlex.split(words)[1:], registry=FLAGS)
 
 
@@ -179,7 +183,7 @@ def test_a_new_user_is_asked_for_everything_and_it_records_what_was_said(
     assert frame.crop is not None and 300 <= frame.crop.width <= 640 and 100 <= frame.crop.height < 360
     assert recording.keys.any()
 
-    typed = read(command)
+    typed = meant_by(command)
     assert (typed.window, typed.keys) == ("Counter", ("left=a", "jump=a+space", "none="))
     assert (typed.crop, typed.size, typed.fps) == (str(frame.crop), "64x32", 25.0)
     profile = GameProfile.read(tmp_path / "runs" / "counter.toml")
@@ -246,6 +250,25 @@ def test_keys_pressed_outside_the_game_are_not_taken_and_the_window_that_is_clic
                 talk.wait("Their names")
             process.send_signal(signal.SIGINT)
             assert process.wait(PATIENCE_S) == 130
+
+
+@pytest.mark.parametrize(
+    ("flags", "why"),
+    [
+        ([], "OUT: found nothing"),
+        (["rec", "--fps", "0"], "--fps: found 0"),
+        (["rec", "--window", "Racer", "--region", "0,0,9,9"], "found --window and --region"),
+        (["rec", "--size", "9"], "--size: found '9'"),
+        (["rec", "--hotkeys", "pause=f8"], "expected three different keys"),
+        (["rec", "--disturb", "99"], "--disturb"),
+    ],
+)
+def test_flags_that_cannot_be_meant_are_told_before_any_question(flags: list[str], why: str) -> None:
+    options, profile, keys_told = read(flags)
+    told = Console(file=StringIO())
+    with pytest.raises(UsageError, match=re.escape(why)):
+        ask(options, profile, told, keys_told=keys_told)
+    assert told.file.getvalue() == ""
 
 
 def test_without_a_terminal_nothing_is_asked(start: Start, tmp_path: Path) -> None:
