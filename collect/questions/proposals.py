@@ -16,7 +16,7 @@ RATES_HZ = (60.0, 30.0, 20.0, 15.0, 10.0, 5.0)
 USUAL_HZ = 20.0
 # Of 160x120, which is right for most games, and of 240x180 and 320x240 for smaller things (docs/your-own-game.md).
 AREAS = (160 * 120, 240 * 180, 320 * 240)
-# Of a thing in the frame: `compact` tells places within one to two (experiments/LOG.md, 2026-11-27, "How much of Pong").
+# Of a thing in the frame: `compact` tells places within one to two ("How much of Pong" in experiments/LOG.md).
 LEAST_PIXELS = 3.0
 _STEP = 8
 

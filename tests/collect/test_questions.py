@@ -224,6 +224,7 @@ def test_who_leaves_the_questions_leaves_nothing_behind_and_gets_one_line(
     assert "Traceback" not in terminal.shown
 
 
+@pytest.mark.slow(8)
 def test_keys_pressed_outside_the_game_are_not_taken_and_the_window_that_is_clicked_into_is(
     display: VirtualDisplay, person: Person, terminal: Terminal, tmp_path: Path
 ) -> None:
