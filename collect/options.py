@@ -29,7 +29,7 @@ Start the game first, and click into it when the recording begins.
 Only the keys named with --keys are ever stored."""
 
 KEYS = ("left=a", "forward=w", "right=d")
-KEYS_HINT = f"(default: {' '.join(KEYS)})"
+KEYS_HINT = f"(default: asked in a terminal, else {' '.join(KEYS)})"
 PICTURE = Group("picture")
 OTHER = Group("other")
 CHECK = Group("check")
