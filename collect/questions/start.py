@@ -51,8 +51,9 @@ def ask(options: CollectOptions, profile: GameProfile, console: Console, *, keys
         with Devices(place, person.tell) as devices:
             title, marks = devices.target.title, devices.target.marks
             if not keys_told:
-                anew = f"{hotkeys.pause} begins anew with the keys, after a menu or a wrong one"
-                person.tell(f"Now go to the game, and play. {anew}.")
+                anew = f" {hotkeys.pause} begins anew with the keys, after a menu or a wrong one."
+                is_heard = any("=" not in name for name in names)
+                person.tell(f"Now go to the game, and play.{anew if is_heard else ''}")
                 options = replace(options, keys=hear_keys(names, devices, hotkeys, person))
             person.tell("  stay in the game for two seconds: its picture is taken, and the time for that measured")
             measured = measure(devices, lambda: open_look(devices), person.tell)
@@ -70,6 +71,8 @@ def ask(options: CollectOptions, profile: GameProfile, console: Console, *, keys
         kept.write(path)
     person.tell("The same without questions, with a new folder for each recording:")
     person.tell(f"  {begun('collect')} {typed(*flags_of(options))}")
+    if place.window is not None and place.window != title and place.window.startswith("0x"):
+        person.tell("  (that id holds until the game ends; its title is not its alone, or no text to type)")
     if is_kept:
         person.tell(f"  {begun('collect')} {typed('OUT', '--game', path)}")
     return options
