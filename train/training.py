@@ -60,7 +60,7 @@ def start_tensorflow(options: TrainOptions, here: Cluster) -> Any:
         tf.config.experimental.enable_op_determinism()
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
-        _one_thread_an_operation()
+        _share_cores(one_after_another=options.deterministic)
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
     if here.workers > 1:
@@ -68,11 +68,12 @@ def start_tensorflow(options: TrainOptions, here: Cluster) -> Any:
     return tf.distribute.MirroredStrategy() if len(gpus) > 1 else tf.distribute.get_strategy()
 
 
-def _one_thread_an_operation() -> None:
-    """Let as many operations run at once as there are cores, each on one: see `strands`."""
+def _share_cores(*, one_after_another: bool) -> None:
+    """Let as many operations run at once as there are cores, each on one: see `strands`. Or one after another, each on
+    all cores: of two at once the sums are added up in the order in which they come to an end."""
     try:
-        tf.config.threading.set_intra_op_parallelism_threads(1)
-        tf.config.threading.set_inter_op_parallelism_threads(usable_cpus())
+        tf.config.threading.set_intra_op_parallelism_threads(0 if one_after_another else 1)
+        tf.config.threading.set_inter_op_parallelism_threads(1 if one_after_another else usable_cpus())
     except RuntimeError:
         pass  # TensorFlow runs already, with the threads that it has
 
