@@ -15,6 +15,7 @@ from agent.frames import Box, FrameSpec, contract_patterns, prepare
 from agent.json_files import check_types, check_version
 from agent.keys import key as named_key
 from agent.machine import versions
+from agent.recording.imported import Imported
 from agent.recording.window_marks import NO_MARKS, WindowMarks
 
 FORMAT_VERSION = 1
@@ -43,6 +44,7 @@ class Meta:
     pixels: str
     complete: bool = False
     window_marks: WindowMarks = NO_MARKS
+    imported: Imported | None = None
 
     def __post_init__(self) -> None:
         problems = []
@@ -71,6 +73,7 @@ class Meta:
             "versions": self.versions,
             "pixels": self.pixels,
             "complete": self.complete,
+            **({"imported": self.imported.to_json()} if self.imported else {}),
         }
 
     @classmethod
@@ -103,6 +106,7 @@ class Meta:
             pixels=value["pixels"],
             complete=value["complete"],
             window_marks=WindowMarks.from_json(value.get("window_marks")),
+            imported=Imported.from_json(value.get("imported")),
         )
 
 

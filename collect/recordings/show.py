@@ -69,6 +69,7 @@ def _info(recording: Recording) -> list[str]:
         f"{_short_presses(recording)} presses shorter than a frame",
         *_packed(recording),
         f"  made with: {', '.join(f'{name} {version}' for name, version in meta.versions.items())}",
+        *([f"  imported: {meta.imported}"] if meta.imported else []),
         *(f"  found: {problem}" for problem in recording.problems),
         *(f"  {warning}" for warning in warnings(recording)),
     ]
