@@ -1,4 +1,4 @@
-"""`recordings list | info | video | trim | pack | unpack | export RECORDING...`: look after recordings."""
+"""`recordings list | info | video | trim | pack | unpack | export | import`: look after recordings."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -10,6 +10,7 @@ from agent.command_line.flags import FLAGS
 from agent.errors import run_command
 from collect.recordings.copies import Trim
 from collect.recordings.export import Export
+from collect.recordings.import_ import Import
 from collect.recordings.overview.command import List
 from collect.recordings.pack import Pack, Unpack
 from collect.recordings.show import Info
@@ -25,6 +26,7 @@ Command = (
     | Annotated[Pack, tyro.conf.subcommand("pack")]
     | Annotated[Unpack, tyro.conf.subcommand("unpack")]
     | Annotated[Export, tyro.conf.subcommand("export")]
+    | Annotated[Import, tyro.conf.subcommand("import")]
 )
 
 

@@ -44,6 +44,7 @@ LACKING = {  # what a sentence about a flag leaves out: of `recordings` behind i
     "play": ["POLICY"],
     "train": ["RECORDING", "--out", "POLICY"],
     "recordings": ["RECORDING"],
+    "recordings import": ["SOURCE", "--from", "ocap"],
 }
 
 
@@ -181,7 +182,8 @@ def complaint_of_mention(module: str, arguments: tuple[str, ...]) -> str | None:
         return None if "required" in said else said
     given = arguments[:-1] if arguments[-1].startswith("--") else arguments
     behind = 1 if name == "recordings" else 0
-    filled = (*given[:behind], *LACKING[name], *given[behind:])
+    lacking = LACKING.get(" ".join((name, *given[:behind])), LACKING[name])
+    filled = (*given[:behind], *lacking, *given[behind:])
     return first_complaint(module, filled) and (first_complaint(module, (*filled, "--out", "OUT")) and said)
 
 

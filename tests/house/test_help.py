@@ -106,10 +106,22 @@ RECORDINGS = {
     "trim": {"recordings": REQUIRED, "out": REQUIRED, "start_s": 0.0, "end_s": None, "cut": ()},
     "pack": {"recordings": REQUIRED},
     "unpack": {"recordings": REQUIRED},
-    "export": {"recordings": REQUIRED, "out": None},
+    "export": {"recordings": REQUIRED, "out": None, "to": "csv"},
+    "import": {
+        "source": REQUIRED,
+        "origin": REQUIRED,
+        "out": REQUIRED,
+        "keys": (),
+        "default": None,
+        "fps": None,
+        "size": None,
+        "color": None,
+        "picture": None,
+        "csv": None,
+    },
 }
 EXPERIMENTAL = {"--patience", "--join", "--skip-disturbed", "--drop-older", "--swap-older", "--erase"}
-NAMED = {"start": "from"}  # a word that Python keeps for itself
+NAMED = {"start": "from", "origin": "from"}  # a word that Python keeps for itself
 NEEDED = {"--out", "--resume", "--max-minutes", "--epochs", "--validate", "--from", "--keep", "--keep-share"}
 
 
@@ -128,7 +140,11 @@ COMMANDS = {
     "play": Command(agent.play.cli.main, PlayOptions, PLAY, positional="policy"),
     **{
         f"recordings {name}": Command(
-            collect.recordings.cli.main, getattr(collect.recordings.cli, name.title()), table, (name,), "recordings"
+            collect.recordings.cli.main,
+            getattr(collect.recordings.cli, name.title()),
+            table,
+            (name,),
+            next(iter(table)),
         )
         for name, table in RECORDINGS.items()
     },
@@ -192,6 +208,7 @@ def test_what_is_not_given_is_as_the_table_says(name: str) -> None:
     command = COMMANDS[name]
     arguments = ["there"] if command.table[command.positional or ""] is REQUIRED else []
     arguments += ["--out", "here"] if command.table.get("out") is REQUIRED else []
+    arguments += ["--from", "ocap"] if command.table.get("origin") is REQUIRED else []
     read = tyro.cli(command.options, args=arguments, registry=FLAGS)
     expected = {name: value for name, value in command.table.items() if value is not REQUIRED}
     assert {name: getattr(read, name) for name in expected} == expected
@@ -201,7 +218,7 @@ def test_what_is_not_given_is_as_the_table_says(name: str) -> None:
 def test_every_flag_is_in_one_group_of_the_help(name: str, helped: Helped) -> None:
     command = COMMANDS[name]
     listed = [flag for box in boxes(helped(name)).values() for flag in box]
-    positional = {"out": "OUT", "recordings": "RECORDING", "policy": "POLICY"}
+    positional = {"out": "OUT", "recordings": "RECORDING", "policy": "POLICY", "source": "SOURCE"}
     expected = [positional[field] if field == command.positional else flag(field) for field in command.table]
     assert sorted(listed) == sorted(expected)
 
