@@ -47,18 +47,19 @@ def played_in(source: Path, wanted: Wanted) -> Played:
     borders = np.flatnonzero(np.diff(episode_of, prepend=-1))
     rows = [slice(int(a), int(b)) for a, b in zip(borders, [*borders[1:], len(episode_of)], strict=True)]
     acted = _vectors(table, "action")
+    # LeRobot's own tools (episodes taken out, datasets put together) keep our columns and lose what is described.
     described = described_in(source / "meta") if info.has_ours else None
-    losses: tuple[str, ...]
-    control = None
     if described:
+        actions, held = described.actions, _held_as_before(acted, described, source)
+    else:
+        actions, held = _held(acted, info, wanted)
+    if info.has_ours:
         times_ns = one_after_the_other([_numbers(table, CAPTURED)[own].astype(np.int64) for own in rows])
-        actions, held, losses = described.actions, _held_as_before(acted, described, source), ("key_events",)
         control = _numbers(table, CONTROL).astype(np.uint8)
     else:
         seconds = _numbers(table, "timestamp").astype(np.float64)
         times_ns = one_after_the_other([np.round(seconds[own] * 1e9).astype(np.int64) for own in rows])
-        actions, held = _held(acted, info, wanted)
-        losses = ("times", "key_events")
+        control = None
     images, gray, lossy = _pictures(info, table, episode_of[borders], rows)
     return Played(
         source="lerobot",
@@ -69,7 +70,7 @@ def played_in(source: Path, wanted: Wanted) -> Played:
         held=held,
         actions=actions,
         fps=described.fps if described else info.fps,
-        losses=(*losses, *(["pixels"] if lossy else [])),
+        losses=(*([] if info.has_ours else ["times"]), "key_events", *(["pixels"] if lossy else [])),
         described=described,
         control=control if control is not None and (control != PERSON).any() else None,
     )

@@ -14,13 +14,14 @@ from agent.recording.reader import Recording
 from collect.foreign.described import describe
 from collect.foreign.episodes import Episode, episodes_of
 from collect.foreign.library import library
-from collect.foreign.video import LosslessVideo, VideoReader, require_same
+from collect.foreign.video import LosslessVideo, require_same
 from collect.foreign.whole import whole_folder
 
 PICTURES = "observation.images.screen"
 # What LeRobot has no place for; names that begin with `action` or `observation` its policies would learn.
 LABEL, CAPTURED, CONTROL = "twoframe.label", "twoframe.captured_ns", "twoframe.control"
 FILE = "chunk-000/file-000"
+CHUNK_SIZE = 1000
 MOST_SAMPLES = 200  # of an episode's pictures, for their statistics
 QUANTILES = {"q01": 0.01, "q10": 0.1, "q50": 0.5, "q90": 0.9, "q99": 0.99}
 
@@ -35,13 +36,12 @@ def export(recordings: Sequence[Recording], out: Path) -> str:
     episodes = episodes_of(recordings)
     rate = Fraction(f"{recordings[0].rate_hz:.3f}")
     with whole_folder(out) as folder:
-        video = folder / "videos" / PICTURES / f"{FILE}.mp4"
-        for place in (video.parent, folder / "data" / "chunk-000", folder / "meta" / "episodes" / "chunk-000"):
+        for place in (folder / "data" / "chunk-000", folder / "meta" / "episodes" / "chunk-000"):
             place.mkdir(parents=True)
-        _write_video(video, episodes, rate)
+        _write_videos(folder / "videos" / PICTURES, episodes, rate)
         columns = _columns(episodes, rate)
         _write_data(folder / "data" / f"{FILE}.parquet", columns)
-        _write_meta(folder / "meta", episodes, columns, rate, _told_of(video, rate))
+        _write_meta(folder / "meta", episodes, columns, rate)
         describe(folder / "meta", episodes)
     return (
         f"{len(episodes)} episodes, {sum(map(len, episodes))} pictures, to the last level; times are "
@@ -49,29 +49,21 @@ def export(recordings: Sequence[Recording], out: Path) -> str:
     )
 
 
-def _write_video(path: Path, episodes: Sequence[Episode], rate: Fraction) -> None:
-    frame = episodes[0].recording.meta.frame
-    count = 0
-    with LosslessVideo(path, (frame.width, frame.height), frame.color, unit=1 / rate) as video:
-        for episode in episodes:
-            for image in episode.images():
-                video.add(image, count)
-                count += 1
-    require_same(path, (image for episode in episodes for image in episode.images()))
+def _place(n: int) -> tuple[int, int]:
+    """Chunk and file of the video of episode n: one for each, so that LeRobot's tools copy what they keep of it."""
+    return divmod(n, CHUNK_SIZE)
 
 
-def _told_of(path: Path, rate: Fraction) -> dict[str, Any]:
-    with VideoReader(path) as video:
-        return {
-            "video.height": video.size[1],
-            "video.width": video.size[0],
-            "video.codec": "h264",
-            "video.pix_fmt": video.pix_fmt,
-            "video.fps": _number(rate),
-            "video.channels": 3,
-            "is_depth_map": False,
-            "has_audio": False,
-        }
+def _write_videos(folder: Path, episodes: Sequence[Episode], rate: Fraction) -> None:
+    for n, episode in enumerate(episodes):
+        frame = episode.recording.meta.frame
+        chunk, number = _place(n)
+        path = folder / f"chunk-{chunk:03d}" / f"file-{number:03d}.mp4"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with LosslessVideo(path, (frame.width, frame.height), frame.color, unit=1 / rate) as video:
+            for t, image in enumerate(episode.images()):
+                video.add(image, t)
+        require_same(path, episode.images())
 
 
 def _number(rate: Fraction) -> int | float:
@@ -116,9 +108,7 @@ def _write_data(path: Path, columns: Sequence[dict[str, Array]]) -> None:
     parquet.write_table(pa.table(table), path)
 
 
-def _write_meta(
-    folder: Path, episodes: Sequence[Episode], columns: Sequence[dict[str, Array]], rate: Fraction, told: dict[str, Any]
-) -> None:
+def _write_meta(folder: Path, episodes: Sequence[Episode], columns: Sequence[dict[str, Array]], rate: Fraction) -> None:
     pa, parquet = library("pyarrow"), library("pyarrow.parquet")
     meta = episodes[0].recording.meta
     task = f"play {meta.window}" if meta.window else "play the game"
@@ -130,7 +120,7 @@ def _write_meta(
         "total_episodes": len(episodes),
         "total_frames": sum(map(len, episodes)),
         "total_tasks": 1,
-        "chunks_size": 1000,
+        "chunks_size": CHUNK_SIZE,
         "data_files_size_in_mb": 100,
         "video_files_size_in_mb": 200,
         "splits": {"train": f"0:{len(episodes)}"},
@@ -141,7 +131,16 @@ def _write_meta(
                 "dtype": "video",
                 "shape": [meta.frame.height, meta.frame.width, 3],
                 "names": ["height", "width", "channels"],
-                "info": told,
+                "info": {
+                    "video.height": meta.frame.height,
+                    "video.width": meta.frame.width,
+                    "video.codec": "h264",
+                    "video.pix_fmt": "yuv444p",  # how LeRobot's tools are to code what they code anew
+                    "video.fps": _number(rate),
+                    "video.channels": 3,
+                    "is_depth_map": False,
+                    "has_audio": False,
+                },
             },
             "action": {"dtype": "float32", "shape": [len(meta.keys)], "names": list(meta.keys)},
             "timestamp": {**numbers, "dtype": "float32"},
@@ -168,10 +167,10 @@ def _row(n: int, statistics: dict[str, Any], columns: dict[str, Array], task: st
         "data/file_index": 0,
         "dataset_from_index": first,
         "dataset_to_index": first + count,
-        f"videos/{PICTURES}/chunk_index": 0,
-        f"videos/{PICTURES}/file_index": 0,
-        f"videos/{PICTURES}/from_timestamp": first / float(rate),
-        f"videos/{PICTURES}/to_timestamp": (first + count) / float(rate),
+        f"videos/{PICTURES}/chunk_index": _place(n)[0],
+        f"videos/{PICTURES}/file_index": _place(n)[1],
+        f"videos/{PICTURES}/from_timestamp": 0.0,
+        f"videos/{PICTURES}/to_timestamp": count / float(rate),
         **{f"stats/{name}/{kind}": value for name, kinds in statistics.items() for kind, value in kinds.items()},
         "meta/episodes/chunk_index": 0,
         "meta/episodes/file_index": 0,

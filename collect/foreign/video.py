@@ -99,7 +99,6 @@ class VideoReader:
             self._file.close()
             raise
         marked = self._file.metadata.get("comment") == LOSSLESS
-        self.pix_fmt = str(context.pix_fmt)
         self.gray = str(context.pix_fmt).startswith("gray") or (marked and context.pix_fmt != "gbrp")
         self.lossy = not marked and context.name not in _LOSSLESS_CODECS
 

@@ -1,7 +1,8 @@
-"""Run by the Python that has LeRobot: `read ROOT SEEN.npz`, or `write GIVEN.npz ROOT video|image`."""
+"""Run by the Python that has LeRobot: `read ROOT SEEN.npz`, `write GIVEN.npz ROOT video|image`, `cut ROOT OUT`."""
 
 import os
 import sys
+from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
@@ -42,5 +43,13 @@ def write(given: str, root: str, kind: str) -> None:
     dataset.finalize()
 
 
+def cut(root: str, out: str) -> None:
+    from lerobot.datasets.dataset_tools import delete_episodes, merge_datasets
+
+    dataset = LeRobotDataset("local/recording", root=root, video_backend="pyav")
+    second = delete_episodes(dataset, [0], output_dir=Path(out + "-second"), repo_id="local/second")
+    merge_datasets([second, dataset], output_dir=Path(out), output_repo_id="local/merged")
+
+
 if __name__ == "__main__":
-    {"read": read, "write": write}[sys.argv[1]](*sys.argv[2:])
+    {"read": read, "write": write, "cut": cut}[sys.argv[1]](*sys.argv[2:])

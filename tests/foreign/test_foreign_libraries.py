@@ -94,6 +94,21 @@ def test_lerobot_loads_what_we_export(channels: int, tmp_path: Path, their: Thei
     np.testing.assert_allclose(seen["stats"], [*expected, *ours.keys.mean(axis=0)], atol=1e-6)
 
 
+@pytest.mark.slow(20)
+def test_what_lerobots_own_tools_make_of_an_export_is_imported(tmp_path: Path, their: Their) -> None:
+    ours = recorded(tmp_path / "rec", 3)
+    assert main(["export", str(ours.folder), "--to", "lerobot", "--out", str(tmp_path / "set")]) == 0
+    their("lerobot", "cut", tmp_path / "set", tmp_path / "cut")
+    out = tmp_path / "back"
+    assert main(["import", str(tmp_path / "cut"), "--from", "lerobot", "--out", str(out), *CHORDS]) == 0
+    back = Recording.open(out)
+    kept = [*range(25, 40), *range(40)]  # the second episode, then both
+    assert (back.frames == ours.frames[kept]).all()
+    assert (back.keys == ours.keys[kept]).all()
+    inside = np.diff(ours.captured_ns)[[*range(25, 39)]]
+    assert (np.diff(back.captured_ns)[:14] == inside).all()
+
+
 @pytest.mark.parametrize("kind", ["video", "image"])
 @pytest.mark.slow(20)
 def test_what_lerobot_wrote_is_imported(kind: str, tmp_path: Path, their: Their) -> None:
