@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from agent.arrays import Array
+from agent.arrays import Array, Ints
 from agent.json_files import write_json
 from agent.recording.reader import Recording
 from collect.foreign.described import describe
@@ -148,10 +148,13 @@ def _write_meta(folder: Path, episodes: Sequence[Episode], columns: Sequence[dic
         },
     }
     write_json(folder / "info.json", info)
-    of_each = [_statistics(episode, own) for episode, own in zip(episodes, columns, strict=True)]
+    levels = [_levels(episode) for episode in episodes]
+    pixels = meta.frame.width * meta.frame.height
+    of_each = [
+        {**_of_numbers(own), PICTURES: _of_levels(seen, pixels)} for own, seen in zip(columns, levels, strict=True)
+    ]
     every = {name: np.concatenate([each[name] for each in columns]) for name in columns[0]}
-    images = np.concatenate([_some_images(episode) for episode in episodes])
-    write_json(folder / "stats.json", {**_of_numbers(every), PICTURES: _of_images(images)})
+    write_json(folder / "stats.json", {**_of_numbers(every), PICTURES: _of_levels(sum(levels[1:], levels[0]), pixels)})
     rows = [_row(n, own, columns[n], task, rate) for n, own in enumerate(of_each)]
     parquet.write_table(pa.Table.from_pylist(rows), folder / "episodes" / f"{FILE}.parquet")
     _write_tasks(folder / "tasks.parquet", task)
@@ -189,26 +192,34 @@ def _write_tasks(path: Path, task: str) -> None:
     parquet.write_table(table.replace_schema_metadata({"pandas": json.dumps(index)}), path)
 
 
-def _statistics(episode: Episode, columns: dict[str, Array]) -> dict[str, Any]:
-    return {**_of_numbers(columns), PICTURES: _of_images(_some_images(episode))}
-
-
 def _of_numbers(columns: dict[str, Array]) -> dict[str, Any]:
     return {name: _of(values.reshape(len(values), -1).astype(np.float64)) for name, values in columns.items()}
 
 
-def _some_images(episode: Episode) -> Array:
-    """(n, H, W, C) uint8: some of an episode's pictures, spread evenly."""
-    chosen = np.linspace(0, len(episode) - 1, min(len(episode), MOST_SAMPLES)).round().astype(int)
-    return np.stack([episode.recording.frames[episode.start + int(t)] for t in chosen])
+def _levels(episode: Episode) -> Ints:
+    """(C, 256) int64: how often each level is in some of an episode's pictures, spread evenly."""
+    chosen = np.linspace(episode.start, episode.stop - 1, min(len(episode), MOST_SAMPLES)).round().astype(int)
+    counts = np.zeros((episode.recording.meta.frame.channels, 256), np.int64)
+    for t in chosen.tolist():
+        image = episode.recording.frames[t]
+        counts += [np.bincount(image[:, :, c].ravel(), minlength=256) for c in range(len(counts))]
+    return counts
 
 
-def _of_images(images: Array) -> dict[str, Any]:
-    """Of each channel, as (3, 1, 1) and from 0 to 1; gray has three of the same."""
-    flat = np.broadcast_to(images, (*images.shape[:3], 3)).reshape(-1, 3) / 255
-    found = _of(flat)
-    return {kind: value if kind == "count" else [[[v]] for v in value] for kind, value in found.items()} | {
-        "count": [len(images)]
+def _of_levels(counts: Ints, pixels: int) -> dict[str, Any]:
+    """Of each channel, as (3, 1, 1) and from 0 to 1; gray has three of the same. `pixels` are those of a picture."""
+    values = np.arange(256) / 255
+    shares = np.broadcast_to(counts, (3, 256)) / counts.sum(axis=1, keepdims=True)
+    mean = shares @ values
+    found = {
+        "min": [values[np.flatnonzero(own)[0]] for own in shares],
+        "max": [values[np.flatnonzero(own)[-1]] for own in shares],
+        "mean": mean,
+        "std": np.sqrt(np.maximum(shares @ values**2 - mean**2, 0)),
+        **{name: values[(shares.cumsum(axis=1) >= q - 1e-9).argmax(axis=1)] for name, q in QUANTILES.items()},
+    }
+    return {name: [[[float(v)]] for v in value] for name, value in found.items()} | {
+        "count": [int(counts[0].sum()) // pixels]
     }
 
 
