@@ -50,7 +50,7 @@ def played_in(source: Path, wanted: Wanted) -> Played:
     # LeRobot's own tools (episodes taken out, datasets put together) keep our columns and lose what is described.
     described = described_in(source / "meta") if info.has_ours else None
     if described:
-        actions, held = described.actions, _held_as_before(acted, described, source)
+        actions, held = wanted.actions or described.actions, _held_as_before(acted, described, source)
     else:
         actions, held = _held(acted, info, wanted)
     if info.has_ours:

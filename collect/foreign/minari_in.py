@@ -58,7 +58,7 @@ def played_in(source: Path, wanted: Wanted) -> Played:
     losses: tuple[str, ...]
     control = None
     if described:
-        actions, fps, losses = described.actions, described.fps, ("key_events",)
+        actions, fps, losses = wanted.actions or described.actions, described.fps, ("key_events",)
         held: Bools = np.concatenate([info["keys"] for info in known])
         times = one_after_the_other([info["captured_ns"] for info in known])
         control = np.concatenate([info["control"] for info in known])

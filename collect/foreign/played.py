@@ -98,7 +98,7 @@ def _meta(played: Played, wanted: Wanted) -> Meta:
     imported = Imported(played.source, tuple(dict.fromkeys(played.losses)))
     described = played.described
     if described and not (wanted.size or wanted.color) and described.frame.shape == _shape(played):
-        return replace(described, imported=imported, complete=False)
+        return replace(described, actions=played.actions, imported=imported, complete=False)
     color = wanted.color or played.color
     if color == "rgb" and played.color == "gray":
         raise TwoframeError(f"found gray pictures in this {played.source}, expected rgb ones; pass --color gray")

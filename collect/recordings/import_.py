@@ -62,6 +62,8 @@ class Import:
                 picture=self.picture,
                 table=self.csv,
             )
+        if self.default and not self.keys:
+            raise UsageError("--default: found no --keys, expected the actions that it is one of; add --keys")
         if self.fps is not None and not 0 < self.fps <= MAX_FPS:
             raise UsageError(f"--fps: found {self.fps:g}, expected more than 0 and at most {MAX_FPS:g}")
         require_new_folder(self.out)

@@ -89,6 +89,32 @@ def test_several_recordings_become_one_dataset_and_who_had_the_keys_comes_along(
     assert np.flatnonzero(back.gap_before()).tolist() == [0, 5]
 
 
+@pytest.mark.parametrize("kind", ["lerobot", "minari"])
+def test_actions_that_are_named_win_over_those_that_come_along(kind: str, tmp_path: Path, capsys: Capture) -> None:
+    ours = recorded(tmp_path / "rec")
+    assert main(["export", str(ours.folder), "--to", kind, "--out", str(tmp_path / "set")]) == 0
+    command = ["import", str(tmp_path / "set"), "--from", kind, "--out", str(tmp_path / "back"), "--keys"]
+    capsys.readouterr()
+    assert main([*command, "jump=space", "none="]) == 1
+    assert "keys that are not watched" in one_line(capsys)
+    assert main([*command, "left=a", "none="]) == 0
+    back = Recording.open(tmp_path / "back")
+    assert back.meta.actions.names == ("left", "none")
+    assert (back.keys == ours.keys).all()
+
+
+@pytest.mark.parametrize("to", ["video", "lerobot", "minari"])
+def test_packed_frames_are_exported_as_plain_ones_are(to: str, tmp_path: Path) -> None:
+    ours = recorded(tmp_path / "rec")
+    frames = np.array(ours.frames)
+    assert main(["pack", str(ours.folder)]) == 0
+    out = tmp_path / ("out.mp4" if to == "video" else "out")
+    assert main(["export", str(ours.folder), "--to", to, "--out", str(out)]) == 0
+    kind = "video+csv" if to == "video" else to
+    assert main(["import", str(out), "--from", kind, "--out", str(tmp_path / "back"), *CHORDS]) == 0
+    assert (Recording.open(tmp_path / "back").frames == frames).all()
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_video_and_its_table_come_back(channels: int, tmp_path: Path) -> None:
     ours = recorded(tmp_path / "rec", channels)
