@@ -10,7 +10,7 @@ import tyro
 
 from agent.command_line.flags import Group
 from agent.errors import UsageError
-from games.game import ENTROPY, Game
+from games.game import ENTROPY, WindowGame
 from games.players.corrector import Corrector
 from games.players.player import START_KEY, Nobody, Player, RandomPlayer
 
@@ -93,7 +93,7 @@ class Starting:
         return self._player.keys(running=True) if running else frozenset({START_KEY})
 
 
-def corrector_of(game: Game, unwrapped: Any) -> Corrector:
+def corrector_of(game: WindowGame, unwrapped: Any) -> Corrector:
     """For all episodes: who took the keys at the end of one must give them back. Raises `UsageError` for a game without
     a corrector."""
     if game.corrector is None:
@@ -101,8 +101,8 @@ def corrector_of(game: Game, unwrapped: Any) -> Corrector:
     return game.corrector(unwrapped, game.fps)
 
 
-def player_of(driver: str, game: Game, unwrapped: Any, *, reaction_s: float = 0.0, seed: int = 0) -> Player:
-    """One of `PLAYERS` for the episode of `seed`; `unwrapped` is the bare environment."""
+def player_of(driver: str, game: WindowGame, unwrapped: Any, *, reaction_s: float = 0.0, seed: int = 0) -> Player:
+    """One of `PLAYERS` for the episode of `seed`; `unwrapped` is the bare environment, or gives a native picture."""
     if driver == "scripted":
         player = game.demonstrator(unwrapped, game.fps, reaction_s)
         return Starting(Late(player, game.fps, reaction_s, seed) if reaction_s else player)

@@ -17,23 +17,20 @@ ENTROPY = 0x6A3E  # of what this package draws at random, beside the seed of the
 PLAY_SEED, RECORD_SEED, CORRECT_SEED = 1, 1000, 2000  # what is played is never what was recorded
 
 
-@dataclass(frozen=True, slots=True)
-class Game:
-    """One game. `make(disturbed, max_frames)` gives its environment, rendering `rgb_array`, an action a number.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowGame:
+    """A game as it is recorded, played and judged, whoever draws its window.
 
-    `demonstrator(env, fps, reaction_s)` plays it well, given the environment without its wrappers; `reaction_s` is
+    `demonstrator(game, fps, reaction_s)` plays it well, given what its kind of game shows of itself; `reaction_s` is
     how much later its keys take effect than it decides, so that it can think ahead, as people do.
     """
 
     name: str
     title: str
     """Of the window."""
-    make: Callable[[bool, int | None], Env]
     demonstrator: Callable[[Any, float, float], Player]
     actions: tuple[str, ...]
-    """As `collect --keys` takes them; keys are letters."""
-    codes: tuple[int, ...]
-    """The environment's action for each."""
+    """As `collect --keys` takes them."""
     fps: int
     """Frames a second in the window."""
     record_fps: int
@@ -49,28 +46,38 @@ class Game:
     """The least mean score of a demonstrator worth learning from."""
     max_frames: int
     """Frames after which an episode is cut off."""
-    zoom: int = 1
-    """Pixels of the window for one of the picture, each way."""
-    drawn: bool = False
-    """Whether it changes by being drawn, so that it must be drawn in every frame without a window, too."""
     episodes: int = 10
     """Of every player."""
     corrector: Callable[[Any, float], Corrector] | None = None
-    """`corrector(env, fps)` takes over from an agent where it goes wrong, and gives back; None without such."""
+    """`corrector(game, fps)` takes over from an agent where it goes wrong, and gives back; None without such."""
 
     @property
     def action_set(self) -> ActionSet:
         return ActionSet.parse(self.actions)
 
     @property
+    def chords(self) -> tuple[frozenset[str], ...]:
+        return tuple(action.keys for action in self.action_set.actions)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Game(WindowGame):
+    """One game of ours around an environment, whose keys are letters; its players are given the environment without
+    its wrappers. `make(disturbed, max_frames)` gives that, rendering `rgb_array`, an action a number."""
+
+    make: Callable[[bool, int | None], Env]
+    codes: tuple[int, ...]
+    """The environment's action for each."""
+    zoom: int = 1
+    """Pixels of the window for one of the picture, each way."""
+    drawn: bool = False
+    """Whether it changes by being drawn, so that it must be drawn in every frame without a window, too."""
+
+    @property
     def controls(self) -> Controls:
         """The environment's action for the keys held, by the rule that `collect` labels with."""
         actions = self.action_set
         return Controls(actions.keys, lambda held: self.codes[actions.action_of(held)])
-
-    @property
-    def chords(self) -> tuple[frozenset[str], ...]:
-        return tuple(action.keys for action in self.action_set.actions)
 
 
 class Opening(gym.Wrapper[Any, Any, Any, Any]):

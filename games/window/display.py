@@ -128,13 +128,13 @@ class VirtualDisplay:
         quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         # In a session of its own: Ctrl-C in the terminal must not end the display before its programs.
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=_end_with_parent, **quiet, **options
+            command, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=end_with_parent, **quiet, **options
         )
         self._processes.append(process)
         return process
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """In the child: even if this program is killed, the display ends (with the thread that started it)."""
     _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
