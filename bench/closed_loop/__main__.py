@@ -23,9 +23,9 @@ from bench.closed_loop.measure import DISPLAY, FULL, QUICK, WRONG_KEYS, Disturb,
 from bench.closed_loop.results import Row, plot, rows_of
 from bench.table import Bench, files_without_place, machine, parser_of, place_for, show
 from collect.disturbance import rate_beyond
-from games.catalogue import GAMES, game_named
+from games.catalogue import GAMES, WINDOW_GAMES, window_game_named
 from games.drivers import PLAYERS
-from games.game import Game
+from games.game import WindowGame
 from games.window.display import VirtualDisplay
 
 
@@ -35,7 +35,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = parser_of(__doc__, "python -m bench.closed_loop")
-    parser.add_argument("--games", nargs="+", metavar="NAME", default=list(GAMES), help=f"of {', '.join(GAMES)}")
+    parser.add_argument(
+        "--games",
+        nargs="+",
+        metavar="NAME",
+        default=list(GAMES),
+        help=f"of {', '.join(WINDOW_GAMES)}; without it those that no package must be installed for",
+    )
     parser.add_argument("--quick", action="store_true", help="two short episodes and little of the rest")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures into this file too")
     parser.add_argument(
@@ -65,7 +71,7 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def run(options: argparse.Namespace) -> int:
     """Raises `TwoframeError`; what was made before is kept."""
-    games = [game_named(name) for name in options.games]
+    games = [window_game_named(name) for name in options.games]
     with usage():
         raise_if_any(
             [
@@ -114,7 +120,9 @@ def run(options: argparse.Namespace) -> int:
     return 0 if all(row.valid for row in rows) or options.quick else 1
 
 
-def measure(game: Game, workshop: Workshop, variants: Sequence[str], *, agent_episodes: int | None = None) -> list[Row]:
+def measure(
+    game: WindowGame, workshop: Workshop, variants: Sequence[str], *, agent_episodes: int | None = None
+) -> list[Row]:
     """One game: every player's rollouts, and for each variant of the training an agent's."""
     players = {name: workshop.rollout(game, name) for name in PLAYERS}
     agents: dict[str, dict[str, Any]] = {}

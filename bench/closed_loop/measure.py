@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from agent.errors import TwoframeError
 from agent.json_files import write_json
-from games.game import CORRECT_SEED, PLAY_SEED, RECORD_SEED, Game
+from games.game import CORRECT_SEED, PLAY_SEED, RECORD_SEED, WindowGame
 from games.programs import START_S, Program, program
 from games.window.display import VirtualDisplay, press_return, titles
 from games.window.laps import read_episodes
@@ -38,7 +38,7 @@ class Scale:
     train: tuple[str, ...] = ()
     """Flags in front of those of every variant."""
 
-    def seeds(self, game: Game, episodes: int | None = None) -> tuple[int, ...]:
+    def seeds(self, game: WindowGame, episodes: int | None = None) -> tuple[int, ...]:
         """Of the episodes to play: so many, or as the scale says."""
         return tuple(range(PLAY_SEED, PLAY_SEED + (episodes or self.episodes or game.episodes)))
 
@@ -83,7 +83,7 @@ class Workshop:
         self._game_disturb = ("--disturb",) if disturb == "game" else ()
         self._collect_disturb = ("--disturb", f"{wrong_keys:g}") if disturb == "collect" else ()
 
-    def recording(self, game: Game) -> tuple[Path, dict[str, Any]]:
+    def recording(self, game: WindowGame) -> tuple[Path, dict[str, Any]]:
         """The demonstrator's play, and what is kept of it: flags, seconds, the game's episodes."""
         record_s = self._scale.record_s or game.record_s
         played = ("--driver", "scripted", "--first-seed", RECORD_SEED, "--episodes", 10000)
@@ -106,7 +106,7 @@ class Workshop:
         kept = {"seconds": time.monotonic() - begun_s, "collect": list(collected), "game": list(played)}
         return folder / "recording", keep(folder, kept | {"episodes": read_episodes(episodes)})
 
-    def policy(self, game: Game, recordings: Sequence[Path], flags: str) -> tuple[Path, dict[str, Any]]:
+    def policy(self, game: WindowGame, recordings: Sequence[Path], flags: str) -> tuple[Path, dict[str, Any]]:
         """What `train` makes of the recordings with these flags, and what is kept of it."""
         given = (*self._scale.train, *shlex.split(flags))
         folder = self._place(game, "policy", [recording.parent.name for recording in recordings], given)
@@ -120,7 +120,7 @@ class Workshop:
         return folder / "policy", kept
 
     def rollout(
-        self, game: Game, player: str, policy: Path | None = None, *, episodes: int | None = None
+        self, game: WindowGame, player: str, policy: Path | None = None, *, episodes: int | None = None
     ) -> dict[str, Any]:
         """Episodes of one player, as many as the scale says or `episodes`, on the seeds from the first on; and for a
         policy what `play` reports. All as it is kept."""
@@ -149,7 +149,9 @@ class Workshop:
             raise TwoframeError(f"{log}: found {len(result['episodes'])} episodes, expected {len(seeds)}")
         return keep(folder, result)
 
-    def corrections(self, game: Game, policy: Path, seconds: float, *, part: int = 0) -> tuple[Path, dict[str, Any]]:
+    def corrections(
+        self, game: WindowGame, policy: Path, seconds: float, *, part: int = 0
+    ) -> tuple[Path, dict[str, Any]]:
         """A rollout of `seconds` in which the game's corrector takes over, and what is kept of it; episodes of its own
         for each `part`."""
         first_seed = CORRECT_SEED + CORRECT_EPISODES * part
@@ -167,15 +169,15 @@ class Workshop:
         return folder / "recording", keep(folder, kept)
 
     @contextmanager
-    def _window(self, game: Game, flags: Sequence[object], log: Path, episodes: Path) -> Iterator[Program]:
+    def _window(self, game: WindowGame, flags: Sequence[object], log: Path, episodes: Path) -> Iterator[Program]:
         """The game with these flags, its window open; ended at the exit."""
         arguments = (game.name, "--log", episodes, *flags)
         with program("games", *arguments, env=self._display.env, log=log) as running:
-            running.wait_until(lambda: game.title in titles(self._display), "window", START_S)
+            running.wait_until(lambda: any(game.title in title for title in titles(self._display)), "window", START_S)
             yield running
 
     def _let_play(
-        self, game: Game, policy: Path, folder: Path, window: Program, limit_s: float, *flags: object
+        self, game: WindowGame, policy: Path, folder: Path, window: Program, limit_s: float, *flags: object
     ) -> None:
         """`play` until the game is over, for it ends when the window is closed; or until it has played its time."""
         arguments = (policy, "--window", game.title, "--report", folder / "play.json", *flags)
@@ -186,7 +188,7 @@ class Workshop:
             play.wait(limit_s)
             window.check()
 
-    def _place(self, game: Game, what: str, *given: tuple[object, ...]) -> Path:
+    def _place(self, game: WindowGame, what: str, *given: tuple[object, ...]) -> Path:
         """The folder for what is made in just this way."""
         text = json.dumps([list(map(str, part)) for part in given])
         return self._out / game.name / f"{what}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

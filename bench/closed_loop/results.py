@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from games.game import Game
+from games.game import WindowGame
 
 MOST_LATE = 0.01  # a game with more late ticks was not the game
 AGENT = "agent"
@@ -83,7 +83,7 @@ def late_share(episodes: Sequence[dict[str, Any]]) -> float:
 
 
 def rows_of(
-    game: Game,
+    game: WindowGame,
     players: dict[str, dict[str, Any]],
     agents: dict[str, dict[str, Any]],
     *,
@@ -118,7 +118,7 @@ def rows_of(
     return rows + [row(name, "", kept) for name, kept in players.items()]
 
 
-def plot(rows: Sequence[Row], games: Sequence[Game], path: Path) -> None:
+def plot(rows: Sequence[Row], games: Sequence[WindowGame], path: Path) -> None:
     """A dot for each episode, a bar at the mean of each player."""
     with panels(games, path, size=(4.5, 4)) as axes:
         for axis, game in zip(axes, games, strict=True):
@@ -134,7 +134,7 @@ def plot(rows: Sequence[Row], games: Sequence[Game], path: Path) -> None:
 
 
 @contextmanager
-def panels(games: Sequence[Game], path: Path, size: tuple[float, float]) -> Iterator[Sequence[Any]]:
+def panels(games: Sequence[WindowGame], path: Path, size: tuple[float, float]) -> Iterator[Sequence[Any]]:
     """The axes to draw on, one for each game, of so many inches; in `path` afterwards."""
     import matplotlib
 
