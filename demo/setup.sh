@@ -61,12 +61,15 @@ missing_packages() {
     fi
 }
 
-missing_window_managers() { # beside openbox: tests under them are skipped where they are not installed
+missing_for_tests() { # tests under other window managers than openbox, and of games, are skipped without them
     command -v twm >/dev/null || echo twm
     command -v dwm >/dev/null || echo dwm
     command -v i3 >/dev/null || echo i3-wm
     command -v sway >/dev/null || echo sway # and what makes it a Wayland session for games of X11
     command -v Xwayland >/dev/null || echo xwayland
+    for game in madbomber slimevolley; do # Debian puts games where not every PATH looks
+        command -v "$game" >/dev/null || [ -x "/usr/games/$game" ] || echo "$game"
+    done
 }
 
 may_install() { # can this user install system packages? Then $as_root goes before the command
@@ -99,11 +102,11 @@ install_system_packages() {
         fail "found no way to install $missing, expected apt-get to; install them and run make again"
 }
 
-install_window_managers() {
-    missing=$(missing_window_managers | tr '\n' ' ')
+install_for_tests() {
+    missing=$(missing_for_tests | tr '\n' ' ')
     [ -n "$missing" ] && command -v apt-get >/dev/null || return 0
     if may_install; then
-        echo "installing window managers for the tests: $missing"
+        echo "installing window managers and games for the tests: $missing"
         apt_install "$missing" && return 0
     fi
     echo "the tests under ${missing}are skipped; to run them: sudo apt-get install $missing"
@@ -156,6 +159,6 @@ if [ "${1:-}" = wine ]; then
 fi
 if [ "$(uname -s)" = Linux ]; then
     install_system_packages
-    install_window_managers
+    install_for_tests
 fi
 install_python_packages

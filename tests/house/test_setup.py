@@ -131,13 +131,13 @@ def a_debian(place: Path, user: int) -> Path:
     return place / "apt"
 
 
-def test_window_managers_for_the_tests_are_installed_where_that_is_possible(place: Path) -> None:
+def test_window_managers_and_games_for_the_tests_are_installed_where_that_is_possible(place: Path) -> None:
     apt = a_debian(place, user=0)
     done = setup(place)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "installing window managers for the tests: twm dwm i3-wm sway xwayland" in done.stdout
+    assert "installing window managers and games for the tests: twm dwm i3-wm sway xwayland" in done.stdout
     assert "install -y --no-install-recommends twm dwm i3-wm sway xwayland" in apt.read_text()
-    for name in ("twm", "dwm", "i3", "sway", "Xwayland"):
+    for name in ("twm", "dwm", "i3", "sway", "Xwayland", "madbomber", "slimevolley"):
         program(place, name, "exit 0")
     apt.unlink()
     assert setup(place).returncode == 0
@@ -148,7 +148,8 @@ def test_without_the_right_or_a_way_to_install_them_the_rest_is_set_up_all_the_s
     apt = a_debian(place, user=1000)
     done = setup(place)
     assert (done.returncode, done.stderr) == (0, "")
-    names = "twm dwm i3-wm sway xwayland"
+    games = [name for name in ("madbomber", "slimevolley") if not Path("/usr/games", name).exists()]  # looked for there
+    names = " ".join(("twm dwm i3-wm sway xwayland", *games))
     assert f"the tests under {names} are skipped; to run them: sudo apt-get install {names}" in done.stdout
     assert not apt.exists()
     program(place, "id", "echo 0")
