@@ -2,8 +2,8 @@
 
 Return starts it; one episode follows the other then, one for each seed. The log gets a line of JSON for each episode
 that has ended: seed, return, frames, key changes, late ticks, seconds. Games of the system (Debian has them) run as
-they are, with settings in a folder of their own; they are watched on the screen and led from match to match, and take
-of a seed only that it counts.
+they are, with settings in a folder of their own; they are watched on the screen and led from match to match. A seed is
+only a number there: the program draws its own.
 """
 
 import sys
