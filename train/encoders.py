@@ -14,6 +14,7 @@ from agent.arrays import Floats
 ChannelLevels = Floats  # (C,), 0..255
 LEAST_DEVIATION = 32.0  # grey levels
 MOST_PATCHES = 2000
+ATTENTION = "attention"  # the layer whose output (B, maps, h, w) tells for each map how much it looks at each place
 
 
 def alexnet(x: Any) -> Any:
@@ -91,6 +92,8 @@ def attended(x: Any, *, maps: int, contents: int) -> tuple[Any, Any]:
     scores = layers.Conv2D(maps, 1, use_bias=False)(x)
     scores = ops.reshape(ops.transpose(scores, (0, 3, 1, 2)), (-1, maps, height * width))
     attention = ops.softmax(layers.LayerNormalization(center=False, scale=False)(scores), axis=-1)
+    attention = layers.Identity(name=ATTENTION)(ops.reshape(attention, (-1, maps, height, width)))
+    attention = ops.reshape(attention, (-1, maps, height * width))
     rows, columns = np.meshgrid(np.linspace(-2, 2, height), np.linspace(-2, 2, width), indexing="ij")
     places = np.stack([rows.ravel(), columns.ravel()], axis=1).astype(weights_dtype())
     where = ops.matmul(attention, places)  # (B, maps, 2)

@@ -1,6 +1,7 @@
 """Writing the policy folder: the network, its one step in LiteRT, and all that `play` needs beside them."""
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ import tensorflow as tf
 from agent.arrays import Floats, Ints
 from agent.frames import RollingFrames
 from agent.json_files import write_json
-from agent.policy.format import MODEL_FILE, SETTINGS_FILE, STEP_FILE, PolicyMeta, file_digest
+from agent.policy.format import ATTENTION_FILE, MODEL_FILE, SETTINGS_FILE, STEP_FILE, PolicyMeta, file_digest
 from agent.policy.step import Policy
 from train.dataset.dataset import Dataset
+from train.encoders import ATTENTION
 from train.fitting.fit import Judgement
 from train.model import Network, step
 
@@ -51,7 +53,8 @@ def export(
     judgement: Judgement,
     weights: str | None = None,
 ) -> Agreement:
-    """Write `model.keras`, `policy.tflite` and, last, `policy.json` into `folder`.
+    """Write `model.keras`, `policy.tflite`, `attention.tflite` of an encoder with maps, and, last, `policy.json` into
+    `folder`.
 
     `weights` is int8, float16 or float32; None takes int8 where it decides as Keras does on at least 99.5 % of the
     validation windows, else float32. `meta` comes without digests and agreement. Raises OSError if the disk does not
@@ -61,16 +64,20 @@ def export(
     try:
         aside.mkdir(parents=True, exist_ok=True)
         network.model.save(aside / MODEL_FILE)
+        written = [MODEL_FILE, STEP_FILE]
+        if maps := attention_to_litert(network):
+            (aside / ATTENTION_FILE).write_bytes(maps)
+            written.append(ATTENTION_FILE)
         for kind in [weights] if weights else ["int8", "float32"]:
             (aside / STEP_FILE).write_bytes(to_litert(network, weights=kind))
-            whole = replace(meta, digests={name: file_digest(aside / name) for name in (MODEL_FILE, STEP_FILE)})
+            whole = replace(meta, digests={name: file_digest(aside / name) for name in written})
             write_json(aside / SETTINGS_FILE, whole.to_json())
             agreement = compare(Policy.load(aside, threads=1), kind, dataset, judgement)
             if agreement.same >= LEAST_AGREEMENT:
                 break
         whole = replace(whole, metrics={**meta.metrics, "litert": agreement.to_json()})
         write_json(aside / SETTINGS_FILE, whole.to_json())
-        for name in (MODEL_FILE, STEP_FILE, SETTINGS_FILE):  # policy.json last: it makes the folder a policy
+        for name in (*written, SETTINGS_FILE):  # policy.json last: it makes the folder a policy
             (aside / name).replace(folder / name)
     finally:
         shutil.rmtree(aside, ignore_errors=True)  # what is left there is of no use, least of all on a full disk
@@ -93,19 +100,57 @@ def to_litert(network: Network, *, weights: str) -> bytes:
     return content
 
 
-class _Step(tf.Module):  # type: ignore[misc]  # TensorFlow comes without types
-    """Holds the weights as TensorFlow's own variables: only those that it tracks are converted to constants."""
+def attention_to_litert(network: Network) -> bytes | None:
+    """Where the network looks in the live frame, as a LiteRT model; None of an encoder without attention maps.
 
-    def __init__(self, network: Network) -> None:
+    Inputs as those of `to_litert`. Output: (1, maps, h, w) float32, each map the shares of its places. What the layer
+    named `ATTENTION` is called with while one decision is traced, for it lies within models within the network.
+    """
+    layer = _layer_named(ATTENTION, network.model)
+    if layer is None:
+        return None
+    seen: list[Any] = []
+    as_it_was = layer.call
+
+    def call(maps: Any) -> Any:
+        seen.append(maps)
+        return as_it_was(maps)
+
+    layer.call = call
+    try:
+        module = _Step(network, lambda features, probabilities: seen[-1][-1:])  # the frames in order, the live one last
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([module.concrete_function()], module)
+        content: bytes = converter.convert()
+    finally:
+        layer.call = as_it_was
+    return content
+
+
+def _layer_named(name: str, model: Any) -> Any | None:
+    for layer in model.layers:
+        found = layer if layer.name == name else _layer_named(name, layer) if hasattr(layer, "layers") else None
+        if found is not None:
+            return found
+    return None
+
+
+class _Step(tf.Module):  # type: ignore[misc]  # TensorFlow comes without types
+    """One decision, of which `told` is made from features and probabilities.
+
+    Holds the weights as TensorFlow's own variables: only those that it tracks are converted to constants.
+    """
+
+    def __init__(self, network: Network, told: Callable[[Any, Any], Any] = lambda *both: both) -> None:
         super().__init__()
         self._network = network
+        self._told = told
         self.weights = [variable.value for variable in network.model.variables]
 
     def concrete_function(self) -> Any:
         network = self._network
 
-        def decide(frame: Any, earlier: Any = None) -> tuple[Any, Any]:
-            return step(network, frame, earlier)
+        def decide(frame: Any, earlier: Any = None) -> Any:
+            return self._told(*step(network, frame, earlier))
 
         frame = tf.TensorSpec((1, *network.encoder.input_shape[1:]), tf.uint8, "frame")
         earlier = tf.TensorSpec((1, network.frames_per_window - 1, network.feature_size), tf.float32, "earlier")

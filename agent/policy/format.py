@@ -21,6 +21,7 @@ from agent.recording.window_marks import NO_MARKS, WindowMarks
 FORMAT_VERSION = 1
 MODEL_FILE = "model.keras"
 STEP_FILE = "policy.tflite"
+ATTENTION_FILE = "attention.tflite"  # only of encoders that have attention maps; play never opens it
 SETTINGS_FILE = "policy.json"
 MAX_FRAMES = 64
 MAX_FEATURES = 1 << 20

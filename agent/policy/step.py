@@ -65,12 +65,9 @@ class Policy:
         return self._interpreter.get_tensor(self._features), probabilities
 
     def _open(self, model: bytes, threads: int, origin: str) -> None:
-        try:
-            self._interpreter = _interpreter(model, threads)
-        except (ValueError, RuntimeError) as error:
-            text = str(error).splitlines()[0][:100] if str(error) else "no model"
-            raise TwoframeError(f"{origin}/{STEP_FILE}: found {text}, expected a LiteRT model; train again") from None
-        self._frame, self._earlier = self._inputs(origin)
+        origin = f"{origin}/{STEP_FILE}"
+        self._interpreter = open_model(model, threads, origin)
+        self._inputs = Inputs(self._interpreter, self.meta, origin)
         self._features, self._probabilities = self._outputs(origin)
 
     def _choose_threads(self, model: bytes, candidates: list[int], origin: str) -> None:
@@ -98,22 +95,8 @@ class Policy:
         return statistics.median(took_ms)
 
     def _run(self, frame: Image, earlier: Floats) -> None:
-        self._interpreter.set_tensor(self._frame, frame[None])
-        if self._earlier is not None:
-            self._interpreter.set_tensor(self._earlier, earlier)
+        self._inputs.put(frame, earlier)
         self._interpreter.invoke()
-
-    def _inputs(self, origin: str) -> tuple[int, int | None]:
-        n, d = self.meta.frames_per_window, self.meta.feature_size
-        frame, earlier = (1, *self.meta.frame.shape), (1, n - 1, d)
-        expected = {frame: np.uint8} | ({earlier: np.float32} if n > 1 else {})
-        found = {tuple(int(side) for side in i["shape"]): i for i in self._interpreter.get_input_details()}
-        if {shape: i["dtype"] for shape, i in found.items()} != expected:
-            raise TwoframeError(
-                f"{origin}/{STEP_FILE}: found inputs {', '.join(map(str, found))}, "
-                f"expected {', '.join(map(str, expected))} as policy.json says; train again"
-            )
-        return found[frame]["index"], found[earlier]["index"] if n > 1 else None
 
     def _outputs(self, origin: str) -> tuple[int, int]:
         """The tensors of features and probabilities. LiteRT keeps the order (features, probabilities) in which
@@ -125,19 +108,51 @@ class Policy:
             order = [found.index(shape) for shape in expected if shape in found]
             if sorted(order) != [0, 1]:
                 raise TwoframeError(
-                    f"{origin}/{STEP_FILE}: found outputs {found}, expected {expected} as policy.json says; train again"
+                    f"{origin}: found outputs {found}, expected {expected} as policy.json says; train again"
                 )
             details = [details[i] for i in order]
         return details[0]["index"], details[1]["index"]
 
 
-def _interpreter(model: bytes, threads: int) -> Any:
+class Inputs:
+    """The tensors of an `interpreter` that take a frame and the features of the earlier ones, told by their shapes.
+
+    Raises `TwoframeError` if they are not those that `meta` says.
+    """
+
+    def __init__(self, interpreter: Any, meta: PolicyMeta, origin: str) -> None:
+        n, d = meta.frames_per_window, meta.feature_size
+        frame, earlier = (1, *meta.frame.shape), (1, n - 1, d)
+        expected = {frame: np.uint8} | ({earlier: np.float32} if n > 1 else {})
+        found = {tuple(int(side) for side in i["shape"]): i for i in interpreter.get_input_details()}
+        if {shape: i["dtype"] for shape, i in found.items()} != expected:
+            raise TwoframeError(
+                f"{origin}: found inputs {', '.join(map(str, found))}, "
+                f"expected {', '.join(map(str, expected))} as policy.json says; train again"
+            )
+        self._interpreter = interpreter
+        self._frame: int = found[frame]["index"]
+        self._earlier: int | None = found[earlier]["index"] if n > 1 else None
+
+    def put(self, frame: Image, earlier: Floats) -> None:
+        """`frame` (H, W, C) uint8 and `earlier` (1, N-1, D) float32 for the next run."""
+        self._interpreter.set_tensor(self._frame, frame[None])
+        if self._earlier is not None:
+            self._interpreter.set_tensor(self._earlier, earlier)
+
+
+def open_model(model: bytes, threads: int, origin: str) -> Any:
+    """The interpreter of a LiteRT `model`. Raises `TwoframeError`, which names `origin`, if it is none."""
     find_cpp_run_time()
     from ai_edge_litert.interpreter import Interpreter
 
-    with kept_back():  # it announces its delegate
-        interpreter = Interpreter(model_content=model, num_threads=threads)
-        interpreter.allocate_tensors()
+    try:
+        with kept_back():  # it announces its delegate
+            interpreter = Interpreter(model_content=model, num_threads=threads)
+            interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        text = str(error).splitlines()[0][:100] if str(error) else "no model"
+        raise TwoframeError(f"{origin}: found {text}, expected a LiteRT model; train again") from None
     return interpreter
 
 

@@ -68,7 +68,8 @@ def test_two_frames_show_what_one_cannot(recording: Path, tmp_path: Path, capfd:
     assert said.out.rstrip().endswith(f"next: play {tmp_path / 'policy2'}")
 
     out = tmp_path / "policy2"
-    assert sorted(path.name for path in out.iterdir()) == ["model.keras", "policy.json", "policy.tflite", "report"]
+    files = ["attention.tflite", "model.keras", "policy.json", "policy.tflite"]
+    assert sorted(path.name for path in out.iterdir()) == [*files, "report"]
     pictures = ["confusion.png", "curves.png", "timeline.png", "worst.png"]
     assert (
         sorted(path.name for path in (out / "report").iterdir())

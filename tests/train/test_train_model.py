@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from train.dataset.batches import DROPPED, REPEATED, Batch
 from train.encoders import RECIPES, adamw, attended, local_response_normalization, momentum, normalized
-from train.export import to_litert
+from train.export import attention_to_litert, to_litert
 from train.fitting.learner import Learner
 from train.model import Network, build_network, parameters, step
 from train.options import Join
@@ -334,3 +334,36 @@ def test_litert_says_what_keras_says_with_built_in_operations(encoder: str, fram
     outputs = {row["shape"][-1]: interpreter.get_tensor(row["index"]) for row in interpreter.get_output_details()}
     assert outputs[3] == pytest.approx(np.array(net.model(window)), abs=1e-4)
     assert outputs[net.feature_size] == pytest.approx(np.array(net.encoder(window[:, -1])), abs=1e-3)
+
+
+@pytest.mark.parametrize(("frames", "join"), [(1, "lstm"), (2, "lstm"), (2, "channels")])
+@pytest.mark.slow(4)
+def test_the_attention_maps_that_are_exported_are_of_the_live_frame(frames: int, join: Join) -> None:
+    from ai_edge_litert.interpreter import Interpreter
+
+    net = network(frames=frames, join=join)
+    content = attention_to_litert(net)
+    assert content is not None
+    interpreter = Interpreter(model_content=content)
+    interpreter.allocate_tensors()
+    inputs = {len(row["shape"]): row["index"] for row in interpreter.get_input_details()}
+    (output,) = interpreter.get_output_details()
+    window = np.full((1, frames, *SHAPE), 60, np.uint8)
+    if frames > 1:
+        interpreter.set_tensor(inputs[3], np.array(net.encoder(window[0, :-1]))[None])
+    for row, column in ((6, 6), (6, 24), (18, 14)):
+        thing = window[:, -1].copy()
+        thing[0, row - 1 : row + 2, column - 1 : column + 2] = 250  # only in the live frame
+        interpreter.set_tensor(inputs[4], thing)
+        interpreter.invoke()
+        maps = interpreter.get_tensor(output["index"])
+        _, count, height, width = maps.shape
+        assert maps.sum((2, 3)) == pytest.approx(np.ones((1, count)), abs=1e-3)
+        top = np.unravel_index(maps.sum((0, 1)).argmax(), (height, width))
+        found = (np.array(top) + 0.5) * np.array(SHAPE[:2]) / (height, width)
+        assert np.abs(found - (row, column)).max() <= 3 * SHAPE[0] / height  # the convolutions see three patches around
+    assert net.model.predict_on_batch(window).shape == (1, 3)  # and Keras' network is as it was
+
+
+def test_an_encoder_without_attention_exports_none() -> None:
+    assert attention_to_litert(network("alexnet")) is None
