@@ -1,4 +1,4 @@
-"""`recordings list | info | video | trim | pack | unpack | export | import`: look after recordings."""
+"""`recordings list | info | view | video | trim | pack | unpack | export | import`: look after recordings."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -15,12 +15,14 @@ from collect.recordings.overview.command import List
 from collect.recordings.pack import Pack, Unpack
 from collect.recordings.show import Info
 from collect.recordings.video import Video
+from collect.recordings.view import View
 
 DESCRIPTION = """Look after recordings: folders made by collect, or folders that hold several."""
 
 Command = (
     Annotated[List, tyro.conf.subcommand("list")]
     | Annotated[Info, tyro.conf.subcommand("info")]
+    | Annotated[View, tyro.conf.subcommand("view")]
     | Annotated[Video, tyro.conf.subcommand("video")]
     | Annotated[Trim, tyro.conf.subcommand("trim")]
     | Annotated[Pack, tyro.conf.subcommand("pack")]

@@ -1,6 +1,7 @@
 """`recordings` as a user runs it: on sound recordings and on broken ones."""
 
 import csv
+import sys
 from pathlib import Path
 
 import cv2
@@ -225,3 +226,13 @@ def test_what_cannot_be_done_is_said_in_one_line(
     assert message in err
     assert err.startswith("error: ")
     assert err.count("\n") == 1
+
+
+def test_without_rerun_one_line_says_how_to_get_it(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "rerun", None)
+    assert main(["view", str(folder), "--save", str(tmp_path / "v.rrd")]) == 1
+    assert capsys.readouterr().err == (
+        'error: found no Rerun, expected it for `recordings view`; pip install "twoframe[view]"\n'
+    )

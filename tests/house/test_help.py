@@ -102,6 +102,7 @@ PLAY = {
 RECORDINGS = {
     "list": {"recordings": (Path(),), "sheet": None, "policies": ()},
     "info": {"recordings": REQUIRED, "sheet": None},
+    "view": {"recordings": REQUIRED, "policy": None, "save": None, "web": False},
     "video": {"recordings": REQUIRED, "out": None, "start_s": 0.0, "end_s": None},
     "trim": {"recordings": REQUIRED, "out": REQUIRED, "start_s": 0.0, "end_s": None, "cut": ()},
     "pack": {"recordings": REQUIRED},

@@ -24,3 +24,7 @@ def test_collect_and_play_never_load_tensorflow(module: str) -> None:
 @pytest.mark.training
 def test_train_never_loads_a_device() -> None:
     assert not loaded_by("train.cli, train.fitting.fit, train.export") & {"mss", "pynput", "Xlib"}
+
+
+def test_recordings_loads_neither_the_viewer_nor_a_policy_before_they_are_asked_for() -> None:
+    assert not loaded_by("collect.recordings.cli") & {"rerun", "rerun_bindings", "pyarrow", "ai_edge_litert"}

@@ -1,0 +1,1 @@
+"""What `recordings view` shows, and the viewer that shows it: Rerun, which only this room imports."""
