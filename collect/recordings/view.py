@@ -62,6 +62,8 @@ class View:
             raise TwoframeError(f"{self.save}: found a file, expected a new one; choose another name or delete it")
         if importlib.util.find_spec("rerun") is None:
             raise TwoframeError('found no Rerun, expected it for `recordings view`; pip install "twoframe[view]"')
+        if os.environ.get("RERUN", "").lower() in ("0", "false", "off"):
+            raise TwoframeError("RERUN: found that the environment turns Rerun off, expected it on; unset RERUN")
         if not (self.save or self.web) and sys.platform == "linux" and not _has_display():
             raise TwoframeError(
                 "found no display, expected one to show Rerun on; use --save FILE.rrd and open it elsewhere, or --web"

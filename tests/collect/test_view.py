@@ -39,7 +39,7 @@ class Shown:
     def __init__(self, file: Path) -> None:
         subprocess.run([sys.executable, "-m", "rerun_cli", "rrd", "verify", file], check=True, capture_output=True)
         self.rows: dict[str, list[Any]] = {}
-        for chunk in READER.RrdReader(file).store().stream():
+        for chunk in READER.RrdReader(file).stream():
             if not chunk.is_static:
                 self.rows.setdefault(chunk.entity_path, []).append(chunk.to_record_batch())
 
@@ -331,9 +331,17 @@ def test_a_full_disk_is_one_line_and_nothing_is_left_behind(
     recording = write_recording(tmp_path / "noise", noise, ["a"] * len(noise))
     assert view(recording, "--save", small_disk / "v.rrd") == 1
     said = capfd.readouterr()
-    assert "found no whole file after writing it (is the disk full?)" in said.err
-    assert said.err.count("\n") == 1
+    assert said.err == "error: found the disk full, expected room on it; free some space and start again\n"
     assert list(small_disk.iterdir()) == []
+
+
+def test_where_rerun_is_turned_off_it_says_so(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RERUN", "off")
+    assert view(folder, "--save", tmp_path / "v.rrd") == 1
+    assert re.fullmatch("error: RERUN: found .*unset RERUN\n", capfd.readouterr().err)
+    assert list(tmp_path.iterdir()) == [folder]
 
 
 def test_the_browser_gets_it_from_this_machine_alone_until_ctrl_c(
@@ -354,10 +362,26 @@ def test_the_browser_gets_it_from_this_machine_alone_until_ctrl_c(
             return b""
 
     assert b"<html" in wait_for(page, "the page")
+    if sys.platform == "linux":
+        ports = {int(port) for port in re.findall(r"(?:127\.0\.0\.1:|3A)(\d+)", so_far(said))}
+        assert len(ports) == 2  # the page's and the data's
+        assert listeners(ports) == {("0100007F", port) for port in ports}  # 127.0.0.1
     program.send_signal(signal.SIGINT)
     assert ended(program)[0] == 0
     assert page() == b""
     assert list((tmp_path / "aside").iterdir()) == []
+
+
+def listeners(ports: set[int]) -> set[tuple[str, int]]:
+    """Where programs of this machine listen on these `ports`: the address as the kernel writes it, and the port."""
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            _, local, _, state, *_ = line.split()
+            address, port = local.split(":")
+            if state == "0A" and int(port, 16) in ports:
+                found.add((address, int(port, 16)))
+    return found
 
 
 def test_a_viewer_that_gives_up_is_one_line(folder: Path, tmp_path: Path) -> None:
