@@ -118,6 +118,13 @@ def test_it_shows_what_the_recording_holds(folder: Path, tmp_path: Path, capsys:
     assert [shown.states(entity, np.array([end_ns])) for entity in lanes] == [[None]] * 4
 
 
+def test_a_packed_recording_is_shown_as_it_was(folder: Path, tmp_path: Path) -> None:
+    plain = Recording.open(folder).frames[:, :, :, 0].copy()
+    assert main(["pack", str(folder)]) == 0
+    assert view(folder, "--save", tmp_path / "v.rrd") == 0
+    assert np.array_equal(Shown(tmp_path / "v.rrd").frames("/rec/picture"), plain)
+
+
 def test_keys_change_when_they_did_and_not_with_the_next_picture(tmp_path: Path) -> None:
     with RecordingWriter(tmp_path / "rec", meta()) as writer:
         writer.append(np.zeros((12, 16, 1), np.uint8), 0)
