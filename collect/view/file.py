@@ -24,18 +24,25 @@ def write(path: Path, runs: Sequence[Run], shown: Callable[[Run, int], None]) ->
     full, it waits without end.
     """
     aside = path.with_name(f"{path.name}.new")
+    _begin(aside)  # which says what is wrong with the place before the work is done
+    aside.unlink()
+    with kept_back():
+        would, content = _made(runs, shown)
+    _begin(aside)
     try:
-        aside.open("xb").close()  # says what is wrong with the place; another's file stays
-    except OSError as error:
-        raise TwoframeError(f"{aside}: found {error.strerror or error}, expected a place for a new file") from None
-    try:
-        with kept_back():
-            would, content = _made(runs, shown)
         aside.write_bytes(content)
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
     return would
+
+
+def _begin(file: Path) -> None:
+    """Make an empty `file`; another's is left alone. Raises `TwoframeError`."""
+    try:
+        file.open("xb").close()
+    except OSError as error:
+        raise TwoframeError(f"{file}: found {error.strerror or error}, expected a place for a new file") from None
 
 
 def _made(runs: Sequence[Run], shown: Callable[[Run, int], None]) -> tuple[list[Ints | None], bytes]:

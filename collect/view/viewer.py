@@ -1,6 +1,7 @@
 """The viewer of Rerun: a window, or a page in the browser, that shows one file."""
 
 import importlib.util
+import os
 import socket
 import subprocess
 import tempfile
@@ -20,7 +21,10 @@ HERE = "127.0.0.1"  # by itself it would let every machine of the network look
 
 
 def show(file: Path, console: Console, *, web: bool) -> None:
-    """Show `file` until its window is closed, or Ctrl-C. Raises `TwoframeError` if the viewer gives up."""
+    """Show `file` until its window is closed, or Ctrl-C. Raises `TwoframeError` if the viewer gives up.
+
+    The folder of `file` is one that is deleted afterwards.
+    """
     command = [str(_program()), str(file), "--bind", HERE]
     if web:
         page, server = _free_port(), _free_port()
@@ -35,7 +39,9 @@ def show(file: Path, console: Console, *, web: bool) -> None:
     ended = threading.Event()
     with tempfile.TemporaryFile() as complaints:
         pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": complaints, "stderr": complaints}
-        with subprocess.Popen(command, **pipes, **own_group()) as viewer:
+        # What it keeps aside for itself it leaves there when it is ended.
+        aside = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(file.parent))
+        with subprocess.Popen(command, **pipes, **own_group(), env=aside) as viewer:
 
             def end() -> None:
                 ended.set()
