@@ -87,13 +87,10 @@ def write_policy(options: argparse.Namespace) -> None:
 
 def decide_by_brightness(network: Any, spec: FrameSpec, actions: int, *, always: bool) -> None:
     """Solve for the last layer: what the LSTM says of each pair of greys must give the action of the newer one."""
-    import keras
-
     pictures = np.stack([np.full(spec.shape, grey, np.uint8) for grey in GREYS.values()])
     features = np.asarray(network.encoder(pictures))
     pairs = [(older, newer) for older in (0, 1) for newer in (0, 1)]
-    recurrent = keras.Model(network.decider.input, network.decider.layers[-2].output)
-    states = np.asarray(recurrent(np.stack([[features[older], features[newer]] for older, newer in pairs])))
+    states = np.asarray(network.states(np.stack([[features[older], features[newer]] for older, newer in pairs])))
     wanted = np.zeros((len(pairs), actions), np.float32)
     for row, (_, newer) in enumerate(pairs):
         wanted[row, actions // 2 if always else (0, actions - 1)[newer]] = SURE
@@ -103,7 +100,7 @@ def decide_by_brightness(network: Any, spec: FrameSpec, actions: int, *, always:
         centre = states.mean(axis=0)
         kernel = np.linalg.lstsq(states - centre, wanted - wanted.mean(axis=0), rcond=None)[0]
         bias = wanted.mean(axis=0) - centre @ kernel
-    network.decider.layers[-1].set_weights([kernel.astype(np.float32), bias.astype(np.float32)])
+    network.answer.set_weights([kernel.astype(np.float32), bias.astype(np.float32)])
 
 
 def check(options: argparse.Namespace) -> None:

@@ -31,13 +31,12 @@ class Moving(NamedTuple):
     """What a decider is made of that sees each frame beside what changed in it.
 
     own and changes: patches (B, h, w, c) and their differences to their parts of the first layer, (B, h, w, C); look:
-    the sum of both to features (B, D); decide: features of the frames in order (B, N, D) to probabilities (B, A).
+    the sum of both to features (B, D).
     """
 
     own: Any
     changes: Any
     look: Any
-    decide: Any
 
 
 class Network(NamedTuple):
@@ -52,6 +51,21 @@ class Network(NamedTuple):
     model: Any
 
     @property
+    def recall(self) -> Any:
+        """The part of the decider that reads the frames in order: features (B, N, D) to what they come to (B, U)."""
+        return self.decider.get_layer("recall")
+
+    @property
+    def states(self) -> Any:
+        """The decider but for its last layer: (B, N, D) -> (B, U)."""
+        return keras.Model(self.decider.input, self.answer.input)
+
+    @property
+    def answer(self) -> Any:
+        """The decider's last layer, (B, U) -> (B, A)."""
+        return self.decider.get_layer("answer")
+
+    @property
     def moving(self) -> Moving | None:
         """The parts of the decider, where it sees what changed."""
         names = {layer.name for layer in self.decider.layers}
@@ -60,7 +74,7 @@ class Network(NamedTuple):
     @property
     def remembers_features(self) -> bool:
         """Whether an LSTM reads what the encoder gives as it is."""
-        return any(isinstance(layer, layers.LSTM) for layer in self.decider.layers)
+        return self.moving is None and any(isinstance(layer, layers.LSTM) for layer in self.recall.layers)
 
     @property
     def frames_per_window(self) -> int:
@@ -111,21 +125,26 @@ def build_model(encoder: Any, decider: Any) -> Any:
 def build_decider(frames: int, feature_size: int, lstm_units: int, actions: int) -> Any:
     """An LSTM over the features of the frames, then one probability for each action."""
     sequence = keras.Input((frames, feature_size), name="sequence")
-    return keras.Model(sequence, decided(sequence, lstm_units, actions), name="decider")
+    return keras.Model(sequence, answered(recalled(sequence, lstm_units), actions), name="decider")
 
 
-def decided(sequence: Any, lstm_units: int, actions: int) -> Any:
-    """Features of the frames in order (B, N, D) to probabilities (B, A).
+def recalled(sequence: Any, lstm_units: int) -> Any:
+    """Features of the frames in order (B, N, D) to what they come to (B, U), in a model of its own.
 
     A single frame has no order to read: there the softmax sits on the features, as in the network that the
     question started from.
     """
     frames, feature_size = sequence.shape[1:]
+    inside = keras.Input((frames, feature_size))
     if frames > 1:
-        x = layers.LSTM(lstm_units, unroll=True)(sequence)  # unrolled: LiteRT has no variables in a loop
+        x = layers.LSTM(lstm_units, unroll=True)(inside)  # unrolled: LiteRT has no variables in a loop
     else:
-        x = ops.reshape(sequence, (-1, feature_size))
-    return layers.Dense(actions, activation="softmax", dtype=weights_dtype())(x)
+        x = ops.reshape(inside, (-1, feature_size))
+    return keras.Model(inside, x, name="recall")(sequence)
+
+
+def answered(state: Any, actions: int) -> Any:
+    return layers.Dense(actions, activation="softmax", dtype=weights_dtype(), name="answer")(state)
 
 
 def build_moving_decider(recipe: Recipe, frames: int, shape: tuple[int, ...], actions: int) -> Any:
@@ -140,8 +159,6 @@ def build_moving_decider(recipe: Recipe, frames: int, shape: tuple[int, ...], ac
     changes = keras.Model(patches, recipe.first_layer(patches, bias=False), name="changes")
     first = keras.Input(own.output_shape[1:])
     look = keras.Model(first, recipe.layers(first), name="look")  # the same weights for every frame
-    features = keras.Input((frames, look.output_shape[-1]))
-    decide = keras.Model(features, decided(features, recipe.lstm_units, actions), name="decide")
 
     sequence = keras.Input((frames, math.prod(shape)), name="sequence")
     maps = ops.reshape(sequence, (-1, frames, *shape))
@@ -152,7 +169,7 @@ def build_moving_decider(recipe: Recipe, frames: int, shape: tuple[int, ...], ac
         moved = ops.concatenate([ops.zeros_like(moved[:, :1]), moved], axis=1)
         sums = sums + ops.reshape(moved, (-1, *own.output_shape[1:]))
     seen = ops.reshape(look(sums), (-1, frames, look.output_shape[-1]))
-    return keras.Model(sequence, decide(seen), name="decider")
+    return keras.Model(sequence, answered(recalled(seen, recipe.lstm_units), actions), name="decider")
 
 
 def build_stacked_decider(recipe: Recipe, frames: int, shape: tuple[int, ...], actions: int) -> Any:
@@ -164,9 +181,8 @@ def build_stacked_decider(recipe: Recipe, frames: int, shape: tuple[int, ...], a
     sequence = keras.Input((frames, height * width * channels), name="sequence")
     x = ops.reshape(sequence, (-1, frames, height, width, channels))
     x = ops.reshape(ops.transpose(x, (0, 2, 3, 1, 4)), (-1, height, width, frames * channels))
-    features = recipe.layers(recipe.first_layer(x))
-    probabilities = layers.Dense(actions, activation="softmax", dtype=weights_dtype())(features)
-    return keras.Model(sequence, probabilities, name="decider")
+    recall = keras.Model(sequence, recipe.layers(recipe.first_layer(x)), name="recall")
+    return keras.Model(sequence, answered(recall(sequence), actions), name="decider")
 
 
 def step(network: Network, frame: Any, earlier: Any | None) -> tuple[Any, Any]:

@@ -61,7 +61,7 @@ def _by_parts(network: Network, parts: Moving, moments: Any, length: int, *, tra
     owns = tf.split(parts.own(tf.concat(patches[n - 1 :], 0)), windows)
     if n == 1:
         still = parts.look(tf.concat(owns, 0), training=training)
-        return parts.decide(still[:, None], training=training)
+        return network.answer(network.recall(still[:, None], training=training))
     owns = [*tf.split(tf.stop_gradient(parts.own(tf.concat(patches[: n - 1], 0))), n - 1), *owns]
     moved = parts.changes(tf.concat([after - before for before, after in pairwise(patches)], 0))
     sums = [own + change for own, change in zip(owns[1:], tf.split(moved, length - 1), strict=True)]
@@ -72,7 +72,7 @@ def _by_parts(network: Network, parts: Moving, moments: Any, length: int, *, tra
         between = tf.stop_gradient(parts.look(tf.stop_gradient(tf.concat(sums[: n - 2], 0)), training=training))
         later = [*tf.split(between, n - 2), *later]
     places = [first, *(tf.concat(later[place : place + windows], 0) for place in range(n - 2)), newest]
-    return parts.decide(tf.stack(places, axis=1), training=training)
+    return network.answer(network.recall(tf.stack(places, axis=1), training=training))
 
 
 def _lent(places: Sequence[Any], older_from: Any, runs: int, windows: int) -> list[Any]:

@@ -163,7 +163,7 @@ def test_a_new_user_is_asked_for_everything_and_it_records_what_was_said(
         talk.answer("can be held.\r\nPictures a second", "0")
         talk.wait("found 0, expected more than 0")
         talk.answer("Pictures a second", "25")
-        talk.answer("runs/counter.toml?", "y")
+        talk.answer("Keep these answers for other times", "y")
         talk.wait("The same without questions, with a new folder for each recording:")
         command = talk.wait("--game").strip().splitlines()[0]
         with handle_of(display, "Counter") as window:

@@ -175,8 +175,8 @@ def learned_through_the_newest(net: Network, windows: np.ndarray) -> Any:
     sequence = tf.reshape(sequence, (len(windows), -1, net.feature_size))
     if not net.moving:
         return net.decider(tf.concat([tf.stop_gradient(sequence[:, :-1]), sequence[:, -1:]], axis=1))
-    seen = keras.Model(net.decider.input, net.decider.get_layer("decide")._inbound_nodes[-1].input_tensors[0])(sequence)
-    return net.moving.decide(tf.concat([tf.stop_gradient(seen[:, :-1]), seen[:, -1:]], axis=1))
+    seen = keras.Model(net.decider.input, net.recall._inbound_nodes[-1].input_tensors[0])(sequence)
+    return net.answer(net.recall(tf.concat([tf.stop_gradient(seen[:, :-1]), seen[:, -1:]], axis=1)))
 
 
 def assert_close(found: Sequence[Any], expected: Sequence[Any]) -> None:
@@ -208,8 +208,8 @@ def test_stacked_frames_are_the_channels_of_one_image() -> None:
     net = network(join="channels")
     window = images(2, 2)
     maps = patches_of(net, window)
-    first = next(layer for layer in net.decider.layers if isinstance(layer, keras.layers.Activation))
-    inside = keras.Model(net.decider.input, first.input)(features_of(net, window))
+    first = next(layer for layer in net.recall.layers if isinstance(layer, keras.layers.Activation))
+    inside = keras.Model(net.recall.input, first.input)(features_of(net, window))
     assert np.array(inside) == pytest.approx(np.concatenate([maps[:, 0], maps[:, 1]], axis=-1), abs=ROUNDING)
 
 
@@ -218,8 +218,8 @@ def test_alexnet_can_see_the_images_stacked_as_they_are() -> None:
     net = network("alexnet", join="channels")
     window = images(1, 2)
     normalised = features_of(net, window).reshape(1, 2, *SHAPE)
-    first = next(layer for layer in net.decider.layers if isinstance(layer, keras.layers.Conv2D))
-    inside = keras.Model(net.decider.input, first.input)(features_of(net, window))
+    first = next(layer for layer in net.recall.layers if isinstance(layer, keras.layers.Conv2D))
+    inside = keras.Model(net.recall.input, first.input)(features_of(net, window))
     assert np.array(inside)[..., 1] == pytest.approx(normalised[:, 1, ..., 0], abs=ROUNDING)
 
 
