@@ -43,7 +43,7 @@ class Scale:
 
 DISTURB = "30"  # wrong keys a minute
 
-FULL = Scale(240.0, ("--max-minutes", "2.5"), agent_laps=5, driver_laps=2, max_frames=1000)
+FULL = Scale(180.0, ("--max-minutes", "1.5"), agent_laps=5, driver_laps=2, max_frames=1000)
 QUICK = Scale(15.0, ("--epochs", "2"), agent_laps=1, driver_laps=1, max_frames=90)
 
 
@@ -93,7 +93,7 @@ def display(*, show: bool) -> Iterator[bool]:
             print(f"working on the virtual display {virtual.name}; your screen and keyboard stay yours")
             yield True
         return
-    print("This uses your screen and PRESSES KEYS (a, w, d) in the game's window for about 12 minutes.")
+    print("This uses your screen and PRESSES KEYS (a, w, d) in the game's window for about 10 minutes.")
     print("Do not use the keyboard meanwhile. Ctrl-C here ends it. Press Enter to begin.")
     try:
         input()

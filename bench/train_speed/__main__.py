@@ -8,7 +8,7 @@ network, first weights, optimiser and batch, on a recording of the scripted driv
 share of what a core can do that each layer uses. PyTorch beside it where it is installed
 (`pip install -c constraints.txt -e '.[bench]'`).
 
-What a processor of another kind does: ONEDNN_MAX_CPU_ISA=AVX2 (or AVX, SSE41) before the command.
+It takes about half an hour on two cores. What a processor of another kind does: ONEDNN_MAX_CPU_ISA=AVX2 (or AVX, SSE41) before the command.
 """
 
 import importlib.util
@@ -45,7 +45,7 @@ class Scale:
     seeds: int
 
 
-FULL = Scale(2400, {"alexnet": 12, "compact": 60}, 5, 3200, 3)
+FULL = Scale(1200, {"alexnet": 12, "compact": 60}, 5, 3200, 3)
 QUICK = Scale(400, {"alexnet": 3, "compact": 20}, 2, 320, 1)
 
 
