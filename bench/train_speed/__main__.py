@@ -8,7 +8,8 @@ network, first weights, optimiser and batch, on a recording of the scripted driv
 share of what a core can do that each layer uses. PyTorch beside it where it is installed
 (`pip install -c constraints.txt -e '.[bench]'`).
 
-It takes about half an hour on two cores. What a processor of another kind does: ONEDNN_MAX_CPU_ISA=AVX2 (or AVX, SSE41) before the command.
+It takes about half an hour on two cores. What a processor of another kind does: ONEDNN_MAX_CPU_ISA=AVX2 (or AVX,
+SSE41) before the command.
 """
 
 import importlib.util
