@@ -43,7 +43,7 @@ class Scale:
 
 DISTURB = "30"  # wrong keys a minute
 
-FULL = Scale(180.0, ("--max-minutes", "1.5"), agent_laps=5, driver_laps=2, max_frames=1000)
+FULL = Scale(240.0, ("--max-minutes", "1.25"), agent_laps=5, driver_laps=1, max_frames=1000)
 QUICK = Scale(15.0, ("--epochs", "2"), agent_laps=1, driver_laps=1, max_frames=90)
 
 
