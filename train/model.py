@@ -4,7 +4,7 @@
                         -> reshape (batch, 2, D) -> LSTM -> dense softmax -> (batch, actions)
 
 The encoder's weights are shared over time, so at play a live frame is encoded once (`step`), and in training
-a frame serves all windows that hold it (`train/runs.py`): the same mathematics, less work.
+a frame serves all windows that hold it (`train/runs.py`): the same probabilities, less work.
 
 AlexNet encodes each image alone. `compact` sees each beside what changed since the one before: what is kept of a frame
 are its patches, and the rest of the encoder comes after the window is put together, as it does when, to compare

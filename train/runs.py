@@ -1,7 +1,7 @@
 """All windows in runs of consecutive frames at once: what a frame gives is computed once for all of them.
 
-The same mathematics as the network's own, in the order of time: frame by frame of all runs, so that to take the
-frames of a moment apart and together again is to copy memory, and nothing else.
+The probabilities are those of the network itself. All is in the order of time, a moment of all runs after the other,
+so that to take moments apart and together again is to copy memory, and nothing else.
 """
 
 from collections.abc import Sequence
