@@ -88,6 +88,11 @@ def _row(part: str, layer: Any, multiply: Callable[[], Any], *, learns_input: bo
     }
 
 
-if __name__ == "__main__":
+def main(width: str, height: str) -> int:
     quieten_tensorflow()
-    print(json.dumps(rows(int(sys.argv[1]), int(sys.argv[2]))))
+    print(json.dumps(rows(int(width), int(height))))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
