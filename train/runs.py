@@ -25,14 +25,12 @@ def probabilities_of_runs(network: Network, frames: Any, older_from: Any = None,
     runs, length = frames.shape[:2]
     windows = length - network.frames_per_window + 1
     moments = tf.reshape(tf.transpose(frames, (1, 0, 2, 3, 4)), (length * runs, *frames.shape[2:]))
-    if older_from is not None:
-        lenders = tf.reshape(tf.transpose(older_from), [-1])
-        places = _lent(_places(network, moments, length, training=training), lenders, runs, windows)
-        probabilities = network.decider(tf.stack(places, axis=1), training=training)
-    elif network.moving:
+    if network.moving and older_from is None:
         probabilities = _by_parts(network, network.moving, moments, length, training=training)
     else:
         places = _places(network, moments, length, training=training)
+        if older_from is not None:
+            places = _lent(places, tf.reshape(tf.transpose(older_from), [-1]), runs, windows)
         probabilities = network.decider(tf.stack(places, axis=1), training=training)
     by_moment = tf.reshape(probabilities, (windows, runs, -1))
     return tf.reshape(tf.transpose(by_moment, (1, 0, 2)), (runs * windows, -1))
