@@ -30,14 +30,20 @@ def read_json(path: Path) -> Any:
     """The JSON in a plain file of at most 4 MB. Raises `TwoframeError` for anything else."""
     if path.is_symlink() or not path.is_file():
         raise TwoframeError("found no plain file, expected JSON")
-    with path.open("rb") as file:
-        content = file.read(MAX_JSON_BYTES + 1)
-    if len(content) > MAX_JSON_BYTES:
-        raise TwoframeError(f"found more than {MAX_JSON_BYTES} bytes, expected a short file")
+    content = read_short(path, MAX_JSON_BYTES)
     try:
         return json.loads(content)
     except (ValueError, RecursionError) as error:
         raise TwoframeError(f"found no JSON ({str(error)[:80]}), expected what twoframe wrote") from None
+
+
+def read_short(path: Path, most: int) -> bytes:
+    """What is in a file of at most so many bytes. Raises `TwoframeError` for a longer one, and OSError."""
+    with path.open("rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise TwoframeError(f"found more than {most} bytes, expected a short file")
+    return content
 
 
 def check_version(value: Any, what: str, *versions: int) -> None:

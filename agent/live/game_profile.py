@@ -13,6 +13,7 @@ from typing import Any
 from agent.actions import ActionSet
 from agent.errors import TwoframeError, raise_if_any
 from agent.frames import Box, FrameSpec, parse_size
+from agent.json_files import read_short, write_whole
 from agent.live.hotkeys import Hotkeys
 from agent.recording.format import MAX_FPS
 from agent.recording.window_marks import WindowMarks
@@ -122,8 +123,12 @@ class GameProfile:
         """Into a new file; one that is there is never overwritten. Raises `TwoframeError`."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("x", encoding="utf-8", errors="replace") as file:
-                file.write(self.to_toml())
+            path.touch(exist_ok=False)
+            try:
+                write_whole(path, self.to_toml().encode("utf-8", "replace"))
+            except OSError:
+                path.unlink(missing_ok=True)
+                raise
         except OSError as error:
             raise TwoframeError(f"{path}: found {error.strerror or error}, expected a place for a new file") from None
 
@@ -151,10 +156,7 @@ def free_path(folder: Path, title: str) -> Path:
 def _table(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise TwoframeError("found no plain file, expected a profile of a game")
-    with path.open("rb") as file:
-        content = file.read(MAX_BYTES + 1)
-    if len(content) > MAX_BYTES:
-        raise TwoframeError(f"found more than {MAX_BYTES} bytes, expected a short file")
+    content = read_short(path, MAX_BYTES)
     try:
         return tomllib.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:

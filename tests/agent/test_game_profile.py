@@ -1,6 +1,7 @@
 """A game's profile: what is written is read again, and what nobody can have meant is told in one line."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -125,3 +126,10 @@ def test_a_profile_is_never_written_outside_the_folder(tmp_path: Path) -> None:
     assert free_path(tmp_path, "東京") == tmp_path / "game.toml"
     (tmp_path / "game.toml").touch()
     assert re.fullmatch(r"game-2\.toml", free_path(tmp_path, "").name)
+
+
+def test_a_full_disk_leaves_no_half_of_a_profile(small_disk: Path) -> None:
+    (small_disk / "filling").write_bytes(bytes(shutil.disk_usage(small_disk).free))
+    with pytest.raises(TwoframeError, match="expected a place for a new file"):
+        FULL.write(small_disk / "game.toml")
+    assert [path.name for path in small_disk.iterdir()] == ["filling"]
