@@ -46,6 +46,11 @@ def by_line(pipe: IO[bytes]) -> io.BufferedReader:
     return io.BufferedReader(cast("io.RawIOBase", pipe))
 
 
+def no_tk(error: ImportError) -> str:
+    """What a child that wants a window of Tk says where Python came without it."""
+    return f"found no tkinter ({error}), expected Python with Tk; sudo apt install python3-tk"
+
+
 def last_words(complaints: IO[bytes], otherwise: str) -> str:
     """The last line that a child that has ended wrote to its stderr, or `otherwise`."""
     lines = complaints.read().decode("utf-8", "replace").strip().splitlines()

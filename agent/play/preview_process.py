@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
+from agent.child_process import no_tk
 from agent.errors import TwoframeError
 from agent.macos.focus import leaving_the_focus
 
@@ -191,10 +192,7 @@ def main(about_json: str) -> int:
     try:
         import tkinter
     except ImportError as error:
-        print(
-            f"preview: found no tkinter ({error}), expected Python with Tk; sudo apt install python3-tk",
-            file=sys.stderr,
-        )
+        print(f"preview: {no_tk(error)}", file=sys.stderr)
         return 1
     if hasattr(os, "nice"):
         os.nice(10)

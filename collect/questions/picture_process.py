@@ -11,6 +11,7 @@ from typing import Any, cast
 import cv2
 import numpy as np
 
+from agent.child_process import no_tk
 from agent.frames import Box, FrameSpec, Image, prepare
 from collect.questions.proposals import pixels_left, proposed_size
 
@@ -134,10 +135,7 @@ def main(about_json: str) -> int:
     try:
         import tkinter
     except ImportError as error:
-        print(
-            f"picture: found no tkinter ({error}), expected Python with Tk; sudo apt install python3-tk",
-            file=sys.stderr,
-        )
+        print(f"picture: {no_tk(error)}", file=sys.stderr)
         return 1
     size = about["height"], about["width"], 3
     picture = np.frombuffer(sys.stdin.buffer.read(), np.uint8).reshape(size)
