@@ -148,7 +148,8 @@ class Recipe:
 
     `layers` takes normalised images (B, H, W, C) to features (B, D). With `patches` it takes the sum of two parts of a
     first layer, (B, h, w, C): what `first_layer` makes of an image's patches, and what it makes of their change since
-    the image before.
+    the image before. With `in_strands` a step is split into strands, see `train.fitting.learner.Learner`: of each the
+    gradients are kept, and the weights are read anew, which large ones do not bear on many cores.
     """
 
     layers: Callable[[Any], Any]
@@ -158,6 +159,7 @@ class Recipe:
     clip_norm: float | None = None
     patches: Callable[[Any], Any] | None = None
     first_layer: Callable[..., Any] = lambda x: x
+    in_strands: bool = False
 
 
 def momentum(learning_rate: float) -> Any:
@@ -187,6 +189,7 @@ RECIPES = {
         clip_norm=1.0,
         patches=patches,
         first_layer=first_layer,
+        in_strands=True,
     ),
     "alexnet": Recipe(alexnet, lstm_units=256, learning_rate=1e-2, optimizer=momentum),
 }

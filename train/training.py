@@ -59,7 +59,7 @@ def start_tensorflow(options: TrainOptions, here: Cluster) -> Any:
     if options.deterministic:
         tf.config.experimental.enable_op_determinism()
     gpus = tf.config.list_physical_devices("GPU")
-    if not gpus:
+    if not gpus and (options.deterministic or RECIPES[options.encoder].in_strands):
         _share_cores(one_after_another=options.deterministic)
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)

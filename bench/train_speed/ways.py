@@ -80,7 +80,7 @@ class Train(Way):
         from train.fitting.cluster import cluster
         from train.training import start_tensorflow, strands
 
-        start_tensorflow(TrainOptions((Path("any"),), Path("any")), cluster())
+        start_tensorflow(TrainOptions((Path("any"),), Path("any"), encoder=encoder), cluster())
         super().__init__(encoder, prepared, seed)
         self._learner = self.learner(strands())
         self._batches = ahead(self._endless())
