@@ -4,8 +4,8 @@ The loop of `train` (runs of consecutive frames, what a frame gives computed onc
 frame's features, of `compact` one strand of the step for each core) beside the plain Keras way (`model.fit` of
 shuffled two-frame windows from an in-memory tf.data pipeline with prefetch), in turn, each in a process of its own,
 with the same network, first weights, optimiser and batch, on a recording of the scripted driver. Then a whole epoch
-of both, of `train` with its validation; the validation loss of both after the same number of samples, for three seeds; and the
-share of what a core can do that each layer uses. PyTorch beside it where it is installed
+of both, of `train` with its validation; the validation loss of both after the same number of samples, for three seeds;
+and the share of what a core can do that each layer uses. PyTorch beside it where it is installed
 (`pip install -c constraints.txt -e '.[bench]'`).
 
 It takes about half an hour on two cores. What a processor of another kind does: ONEDNN_MAX_CPU_ISA=AVX2 (or AVX,
