@@ -179,6 +179,22 @@ def test_it_stops_in_time_with_what_it_has() -> None:
     assert result.limit == "--max-minutes"
 
 
+def test_the_first_step_which_is_compiled_takes_no_time_of_the_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+
+    class SlowToBegin(ToldLearner):
+        def train(self, batch: Batch, learning_rate_share: float, *, passed_s: float, stop: bool) -> Step:
+            clock[0] += 1.0 if self.shares else 1000.0
+            return super().train(batch, learning_rate_share, passed_s=passed_s, stop=stop)
+
+    monkeypatch.setattr("train.fitting.fit.time.monotonic", lambda: clock[0])
+    learner = SlowToBegin([0.5] * 1000)
+    result = fitted(learner, budget_s=500.0)
+    assert 500 <= len(learner.shares) < 550
+    assert learner.shares[1] < 0.2 < max(learner.shares)
+    assert result.limit == "--max-minutes"
+
+
 def test_the_learning_rate_rises_shortly_and_falls_to_nearly_nothing() -> None:
     shares = [learning_rate_share(i / 1000) for i in range(1001)]
     assert shares[0] < 0.1

@@ -92,7 +92,8 @@ class Fitting:
     """One sitting of a training: trains from where `history` stands, and keeps it up to date.
 
     Runs till the epochs are done, the time is over, the validation loss stops falling, or `asked_to_stop`. A loss
-    that is no number ends it too. `keep` is called after each epoch, every few minutes within one, and at a stop.
+    that is no number ends it too. The first step, which is compiled, takes no time of the plan: it would be the time in
+    which the learning rate rises. `keep` is called after each epoch, every few minutes within one, and at a stop.
     """
 
     def __init__(
@@ -119,6 +120,7 @@ class Fitting:
         self._asked_to_stop = asked_to_stop
         self._steps = training.steps()
         self._started_s = time.monotonic() - history.passed_s
+        self._is_compiled = False
 
     def run(self) -> Fit:
         """Raises `TwoframeError` if a loss is no number before one epoch came to its end."""
@@ -155,12 +157,16 @@ class Fitting:
         kept_s = time.monotonic()
         batches = ahead(self._training.shuffled([plan.seed, history.number], self._augmentation(), history.step))
         for batch in batches:
+            step_began_s = time.monotonic()
             step = self._learner.train(
                 batch,
                 learning_rate_share(self._progress(history.step, history.passed_s)),
                 passed_s=self._passed_s(),
                 stop=self._asked_to_stop(),
             )
+            if not self._is_compiled:
+                self._started_s += time.monotonic() - step_began_s
+                self._is_compiled = True
             history.step += 1
             history.loss_sum += step.loss
             history.right += step.right
