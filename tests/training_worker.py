@@ -71,7 +71,7 @@ def trained(strategy: Any, prepared: PreparedDataset, share: Share, *, backwards
         for layer in network.decider.get_layer("look").layers:
             if isinstance(layer, keras.layers.Dropout):
                 layer.rate = 0.0
-        # Not AdamW: it hides gradients that are wrong by a factor.
+        # Neither Muon nor AdamW: they hide gradients that are wrong by a factor.
         learner = Learner(network, momentum(1e-2), 1e-2, RECIPES["compact"].clip_norm)
     weights = frame_window_weights(prepared.dataset, prepared.training, balance=0.5, change=2.0, correction=1.0)
     batches = Batches(

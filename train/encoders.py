@@ -14,6 +14,8 @@ from agent.arrays import Floats
 ChannelLevels = Floats  # (C,), 0..255
 LEAST_DEVIATION = 32.0  # grey levels
 MOST_PATCHES = 2000
+WEIGHT_DECAY = 1e-2
+ANSWER = "answer"  # the decider's last layer
 ATTENTION = "attention"  # the layer whose output (B, maps, h, w) tells for each map how much it looks at each place
 
 
@@ -167,8 +169,11 @@ def momentum(learning_rate: float) -> Any:
     return keras.optimizers.SGD(learning_rate, momentum=0.9)
 
 
-def adamw(learning_rate: float) -> Any:
-    return keras.optimizers.AdamW(learning_rate, weight_decay=1e-2)
+def muon(learning_rate: float) -> Any:
+    """Muon (Jordan et al. 2024, in the scale of Liu et al. 2025) for the matrices of the dense layers and of the LSTM,
+    AdamW for convolutions, biases and the last layer."""
+    decay = {"weight_decay": WEIGHT_DECAY, "adam_weight_decay": WEIGHT_DECAY}
+    return keras.optimizers.Muon(learning_rate, **decay, exclude_layers=[ANSWER])
 
 
 def build_encoder(
@@ -185,7 +190,7 @@ RECIPES = {
         compact,
         lstm_units=128,
         learning_rate=1e-3,
-        optimizer=adamw,
+        optimizer=muon,
         clip_norm=1.0,
         patches=patches,
         first_layer=first_layer,

@@ -23,7 +23,7 @@ import numpy as np
 from keras import layers, ops
 
 from agent.errors import TwoframeError
-from train.encoders import RECIPES, ChannelLevels, Recipe, build_encoder, weights_dtype
+from train.encoders import ANSWER, RECIPES, ChannelLevels, Recipe, build_encoder, weights_dtype
 from train.options import Join
 
 
@@ -63,7 +63,7 @@ class Network(NamedTuple):
     @property
     def answer(self) -> Any:
         """The decider's last layer, (B, U) -> (B, A)."""
-        return self.decider.get_layer("answer")
+        return self.decider.get_layer(ANSWER)
 
     @property
     def moving(self) -> Moving | None:
@@ -144,7 +144,7 @@ def recalled(sequence: Any, lstm_units: int) -> Any:
 
 
 def answered(state: Any, actions: int) -> Any:
-    return layers.Dense(actions, activation="softmax", dtype=weights_dtype(), name="answer")(state)
+    return layers.Dense(actions, activation="softmax", dtype=weights_dtype(), name=ANSWER)(state)
 
 
 def build_moving_decider(recipe: Recipe, frames: int, shape: tuple[int, ...], actions: int) -> Any:

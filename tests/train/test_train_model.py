@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from train.dataset.batches import DROPPED, REPEATED, Batch
-from train.encoders import RECIPES, adamw, attended, local_response_normalization, momentum, normalized
+from train.encoders import RECIPES, attended, local_response_normalization, momentum, muon, normalized
 from train.export import attention_to_litert, to_litert
 from train.fitting.learner import Learner
 from train.model import Network, build_network, parameters, step
@@ -137,6 +137,20 @@ def test_one_step_at_play_says_what_the_whole_network_says(frames: int, join: Jo
     assert np.array(probabilities) == pytest.approx(np.array(net.model(window)), abs=ROUNDING)
 
 
+def test_muon_learns_the_matrices_but_for_the_last_layers() -> None:
+    variables = network("compact").model.trainable_variables
+    optimizer = muon(1e-3)
+    optimizer.build(variables)
+    matrices = [
+        tuple(variable.shape)
+        for variable, squares in zip(variables, optimizer.adam_velocities, strict=True)
+        if squares is None
+    ]
+    lstm_inputs = next(shape for shape in matrices if shape[1] == 4 * 128 and shape[0] != 128)
+    assert sorted(shape[1] for shape in matrices) == [128, 4 * 128, 4 * 128]  # the dense layer, twice the LSTM
+    assert lstm_inputs[0] == 16 * 2 + 128
+
+
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize(
     ("encoder", "frames", "join"),
@@ -147,7 +161,7 @@ def test_runs_give_the_loss_of_plain_windows_and_gradients_of_their_newest_frame
 ) -> None:
     net = network(encoder, frames=frames, join=join)
     runs, labels, weights = some_runs(frames)
-    loss, gradients, said = Learner(net, adamw(1e-3), 1e-3).loss_and_gradients(
+    loss, gradients, said = Learner(net, muon(1e-3), 1e-3).loss_and_gradients(
         tf.constant(runs), labels, weights, None, training=False
     )
 
