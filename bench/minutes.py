@@ -25,7 +25,7 @@ from bench.table import Bench, bench_options, show_all
 from games.catalogue import GAMES
 
 ROOT = Path(__file__).resolve().parent.parent
-DISTURB = 30  # wrong keys a minute, as docs/train.md says
+DISTURB = 60  # wrong keys a minute, as docs/train.md says
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from agent.keys import KeyEvent
 from agent.live.own_presses import OwnPresses
 
 MOST_PER_MINUTE = 60
-HOLD_S = (0.2, 0.6)  # how long a wrong action is pressed
+HOLD_S = (0.1, 0.3)  # how long a wrong action is pressed; many short ones teach more than a few long ones (LOG.md)
 ECHO_NS = 500_000_000  # our own release is heard long before
 
 

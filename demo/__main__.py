@@ -41,7 +41,7 @@ class Scale:
     max_frames: int
 
 
-DISTURB = "30"  # wrong keys a minute
+DISTURB = "60"  # wrong keys a minute
 
 FULL = Scale(240.0, ("--max-minutes", "1.25"), agent_laps=5, driver_laps=1, max_frames=1000)
 QUICK = Scale(15.0, ("--epochs", "2"), agent_laps=1, driver_laps=1, max_frames=90)

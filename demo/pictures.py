@@ -40,7 +40,7 @@ INK, PAPER, TYPED = (222, 222, 222), (32, 32, 32), (150, 200, 150)
 FONT_PX = 13
 MOVING_S, MOVING_HZ, MOVING_WIDTH = 8, 6, 480
 START_S = 60.0
-RECORD = f"--window {TITLE} --keys left=a forward=w right=d --fps 15 --crop {','.join(map(str, CROP))} --disturb 30"
+RECORD = f"--window {TITLE} --keys left=a forward=w right=d --fps 15 --crop {','.join(map(str, CROP))} --disturb 60"
 Picture = np.ndarray[Any, Any]  # (H, W, 3) uint8 RGB
 
 

@@ -24,7 +24,6 @@ import numpy as np
 from agent.arrays import Floats, Ints
 from agent.errors import TwoframeError, raise_if_any, run_command, usage
 from bench.table import files_without_place, parser_of
-from collect.disturbance import HOLD_S
 from games.pong import (
     DECISION_FRAMES,
     FPS,
@@ -45,7 +44,7 @@ TRACE = 0.95  # of generalised advantage estimation (Schulman et al. 2016)
 HIDDEN = 64
 NOISE = 1.0  # standard deviation of what is told of the positions, pixels
 LATE_FRAMES = (1, 2, 2, 3)  # from a picture to its keys: as the player's own, and later, as those are who learn from it
-WRONG_FRAMES = tuple(round(FPS * seconds) for seconds in HOLD_S)
+WRONG_FRAMES = (12, 36)  # for which a wrong key is held
 DECISIONS_A_MINUTE = 60 * FPS // DECISION_FRAMES
 MOST_FRAMES = 18000
 HIT_FROM = 160  # of where the ball is across: who sends the ball back from there is the player

@@ -19,7 +19,7 @@ from games.window.display import VirtualDisplay, press_return, titles
 from games.window.laps import read_episodes
 
 DISPLAY = (1280, 800)
-WRONG_KEYS = 30.0  # times a minute that `collect` presses something wrong: what README tells people
+WRONG_KEYS = 60.0  # times a minute that `collect` presses something wrong: what README tells people
 SLOWEST = 1.5  # a game may take so much longer than its frames say
 CORRECT_EPISODES = 100  # at most, of one part of the corrections
 KEPT = "kept.json"  # beside what a command made: how, and in which time; written last

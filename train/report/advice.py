@@ -67,7 +67,7 @@ def about_repeating(figures: Figures) -> str:
         return ""
     return (
         f"it repeats more than it looks: where the action changes it says the old one in {share(figures.repeats)}; "
-        "crop what shows the keys, record with wrong keys (collect --disturb 30), correct it (play --record)"
+        "crop what shows the keys, record with wrong keys (collect --disturb 60), correct it (play --record)"
     )
 
 
