@@ -24,17 +24,8 @@ import numpy as np
 from agent.arrays import Floats, Ints
 from agent.errors import TwoframeError, raise_if_any, run_command, usage
 from bench.table import files_without_place, parser_of
-from games.pong import (
-    DECISION_FRAMES,
-    FPS,
-    OPENING_FRAMES,
-    OPENING_SPELL,
-    SEEN,
-    LateKeys,
-    features,
-    network,
-    positions,
-)
+from games.atari.console import DECISION_FRAMES, FPS, OPENING_SPELL, SEEN, LateKeys
+from games.atari.pong import OPENING_FRAMES, features, network, positions
 
 CODES = (0, 3, 4)  # of the console: nothing, up, down
 COURTS, PROCESSES = 32, 2

@@ -1,12 +1,24 @@
 """The games by name: those of the bench, drawn by us around environments, and those that a system installs."""
 
 from agent.errors import UsageError
-from games import car3, car5, catch, gates, lander, pong
+from games import car3, car5, catch, gates, lander
+from games.atari import pong, skiing
 from games.game import Game, WindowGame
 from games.native import madbomber, slimevolley
 from games.native.native_game import NativeGame
 
-GAMES = {game.name: game for game in (car3.GAME, car5.GAME, pong.GAME, lander.GAME, catch.GAME, gates.GAME)}
+GAMES = {
+    game.name: game
+    for game in (
+        car3.GAME,
+        car5.GAME,
+        pong.GAME,
+        lander.GAME,
+        catch.GAME,
+        gates.GAME,
+        skiing.GAME,
+    )
+}
 NATIVE_GAMES: dict[str, NativeGame] = {game.name: game for game in (madbomber.GAME, slimevolley.GAME)}
 WINDOW_GAMES: dict[str, WindowGame] = {**GAMES, **NATIVE_GAMES}
 

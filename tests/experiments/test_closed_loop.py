@@ -19,7 +19,7 @@ from bench.closed_loop.measure import FULL, KEPT, QUICK, RECORD_SEED, keep, read
 from bench.closed_loop.results import rows_of
 from experiments import pong_learn, takeover
 from experiments.lockstep import IN_PLACE, Agent, InTurns, OncePerFrame, episode, played, shown
-from games import pong
+from games.atari import pong
 from games.car5 import corrector
 from games.catalogue import GAMES
 from games.drivers import EachEpisode, Late, Starting, player_of
@@ -411,7 +411,7 @@ def test_flags_of_train_pass_through_as_they_are() -> None:
 
 def test_an_unknown_game_is_said_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--games", "chess"]) == 2
-    assert "expected one of car3, car5, pong, lander, catch, gates" in capsys.readouterr().err
+    assert "expected one of car3, car5, pong, lander, catch, gates, skiing" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("flag", "count"), [("--agent-episodes", "0"), ("--episodes", "1000")])

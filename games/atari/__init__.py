@@ -1,0 +1,1 @@
+"""Games of Atari's console."""
