@@ -46,8 +46,8 @@ class CollectOptions:
     keys: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=KEY", help_behavior_hint=KEYS_HINT)] = KEYS
     """The actions to learn, each with its key, its keys (jump=w+space) or none (rest=)."""
     disturb: Annotated[float, tyro.conf.arg(metavar="RATE")] = 0.0
-    """Press a wrong key RATE times a minute. You correct it, and the agent learns how to get back. 30 is a good start,
-    60 the most."""
+    """Press a wrong key RATE times a minute. You correct it, and the agent learns how to get back. 60 is a good start,
+    and the most."""
     duration_s: Annotated[float | None, tyro.conf.arg(metavar="S")] = None
     """End after S seconds of play, pauses not counted."""
 

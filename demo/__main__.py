@@ -16,6 +16,7 @@ from rich.table import Table
 
 from agent.errors import TwoframeError, run_command
 from agent.json_files import write_json
+from collect.disturbance import ADVISED_PER_MINUTE
 from demo.stages import Game, Stages
 from games.car_racing import CROP, TITLE
 from games.programs import run
@@ -40,8 +41,6 @@ class Scale:
     driver_laps: int
     max_frames: int
 
-
-DISTURB = "60"  # wrong keys a minute
 
 FULL = Scale(240.0, ("--max-minutes", "1.25"), agent_laps=5, driver_laps=1, max_frames=1000)
 QUICK = Scale(15.0, ("--epochs", "2"), agent_laps=1, driver_laps=1, max_frames=90)
@@ -118,7 +117,7 @@ def demo(stages: Stages, out: Path, scale: Scale, *, has_own_keyboard: bool) -> 
         with stages.game(out / "record.json", *flags) as game:  # whole laps: short ones do not turn both ways
             game.wait_for_window()
             flags = f"--keys left=a forward=w right=d --fps 15 --countdown-s 0 --duration-s {scale.record_s:g}".split()
-            flags += ["--disturb", DISTURB] if has_own_keyboard else []
+            flags += ["--disturb", ADVISED_PER_MINUTE] if has_own_keyboard else []
             run("collect", recording, "--window", TITLE, *flags, "--crop", ",".join(map(str, CROP)))
     with stages.stage("train"):
         run("train", recording, "--out", policy, *scale.train_flags)

@@ -30,6 +30,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from agent.errors import TwoframeError, run_command
 from agent.screen.window import window_titles
+from collect.disturbance import ADVISED_PER_MINUTE
 from games.car_racing import CROP, TITLE
 from games.window.display import VirtualDisplay
 
@@ -40,7 +41,10 @@ INK, PAPER, TYPED = (222, 222, 222), (32, 32, 32), (150, 200, 150)
 FONT_PX = 13
 MOVING_S, MOVING_HZ, MOVING_WIDTH = 8, 6, 480
 START_S = 60.0
-RECORD = f"--window {TITLE} --keys left=a forward=w right=d --fps 15 --crop {','.join(map(str, CROP))} --disturb 60"
+RECORD = (
+    f"--window {TITLE} --keys left=a forward=w right=d --fps 15 --crop {','.join(map(str, CROP))} "
+    f"--disturb {ADVISED_PER_MINUTE}"
+)
 Picture = np.ndarray[Any, Any]  # (H, W, 3) uint8 RGB
 
 

@@ -13,13 +13,14 @@ from typing import Any, Literal
 
 from agent.errors import TwoframeError
 from agent.json_files import write_json
+from collect.disturbance import ADVISED_PER_MINUTE
 from games.game import CORRECT_SEED, PLAY_SEED, RECORD_SEED, WindowGame
 from games.programs import START_S, Program, program
 from games.window.display import VirtualDisplay, press_return, titles
 from games.window.laps import read_episodes
 
 DISPLAY = (1280, 800)
-WRONG_KEYS = 60.0  # times a minute that `collect` presses something wrong: what README tells people
+WRONG_KEYS = float(ADVISED_PER_MINUTE)
 SLOWEST = 1.5  # a game may take so much longer than its frames say
 CORRECT_EPISODES = 100  # at most, of one part of the corrections
 KEPT = "kept.json"  # beside what a command made: how, and in which time; written last

@@ -120,22 +120,22 @@ class Train(Way):
         class Watch:
             def begin_epoch(self, number: int, steps: int, done: int) -> None:
                 timed.in_step_s = 0.0
+                self.begun_s = time.perf_counter()
 
             def end_step(self, loss: float) -> None:
-                self.share = timed.in_step_s / history.epoch_s
+                self.share = timed.in_step_s / (time.perf_counter() - self.begun_s)
 
             def end_epoch(self, epoch: Any) -> None:
                 shares.append(self.share)
 
-        history = History()
-        self._fit(timed, epochs, history, [Watch()])
+        self._fit(timed, epochs, [Watch()])
         return shares
 
-    def _fit(self, learner: Any, epochs: int, history: History | None = None, observers: Any = ()) -> None:
+    def _fit(self, learner: Any, epochs: int, observers: Any = ()) -> None:
         options = TrainOptions((Path("any"),), Path("any"))
         plan = Plan(epochs, 99, float("inf"), 0, options.augmentation(self.prepared.dataset.actions))
         dataset, judged = self.prepared.dataset, self.batches("validation")
-        Fitting(learner, dataset, self.batches(), judged, plan, history or History(), observers=observers).run()
+        Fitting(learner, dataset, self.batches(), judged, plan, History(), observers=observers).run()
 
 
 class Timed:

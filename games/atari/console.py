@@ -1,4 +1,4 @@
-"""What the games of Atari's console share: their cartridges at 60 frames a second, their moves, players with two eyes.
+"""What the games of Atari's console share: cartridges at 60 frames a second, moves, players by two pictures.
 
 What a player is told is on the screen, in pixels of the picture; most is read from the console's memory.
 """
@@ -19,7 +19,7 @@ REACTION_FRAMES = (1, 2)  # from a picture to its keys: one of these, by chance,
 APART_FRAMES = 6  # from it and the one that many before, as an agent sees two frames
 SEEN = APART_FRAMES // DECISION_FRAMES + 1  # pictures from that one to it
 OPENING_SPELL = 8  # frames of each move at the beginning
-LEFT, NONE, RIGHT = "a", "", "d"
+NONE = ""  # no key
 
 
 class LateKeys:
@@ -83,7 +83,6 @@ def cartridge(
     disturbed: bool,
     max_frames: int | None,
     opening: tuple[int, int],
-    calm: tuple[int, int] = (60, 240),
 ) -> Env:
     """As `Game.make` gives it. A machine plays the same game every time that it is played alike, so each seed begins
     with `opening` frames of moves by chance."""
@@ -100,5 +99,5 @@ def cartridge(
         disable_env_checker=True,
     )
     env = Moves(env, codes)
-    env = Disturbed(env, calm=calm, spell=(4, 12)) if disturbed else env
+    env = Disturbed(env, calm=(60, 240), spell=(4, 12)) if disturbed else env
     return Opening(env, opening, OPENING_SPELL)

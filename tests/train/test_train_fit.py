@@ -192,6 +192,7 @@ def test_the_first_step_which_is_compiled_takes_no_time_of_the_plan(monkeypatch:
     result = fitted(learner, budget_s=500.0)
     assert 500 <= len(learner.shares) < 550
     assert learner.shares[1] < 0.2 < max(learner.shares)
+    assert sum(epoch.seconds for epoch in result.history.epochs) < 1000
     assert result.limit == "--max-minutes"
 
 

@@ -165,7 +165,9 @@ class Fitting:
                 stop=self._asked_to_stop(),
             )
             if not self._is_compiled:
-                self._started_s += time.monotonic() - step_began_s
+                compiled_s = time.monotonic() - step_began_s
+                self._started_s += compiled_s
+                began_s += compiled_s
                 self._is_compiled = True
             history.step += 1
             history.loss_sum += step.loss
