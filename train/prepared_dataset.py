@@ -226,6 +226,17 @@ def played_shares(prepared: PreparedDataset) -> tuple[float, ...]:
     return tuple((counts / counts.sum()).tolist())
 
 
+def longest_holds_s(prepared: PreparedDataset) -> tuple[float, ...]:
+    """For how long each action was held at most, as a mirror swaps them too, and by what the policy to start from was
+    told: what it was learned from need not be here."""
+    longest = np.array(prepared.dataset.longest_holds_s())
+    if prepared.augmentation.mirror:
+        longest = np.maximum(longest, longest[list(prepared.augmentation.mirror)])
+    if prepared.start and prepared.start.meta.longest_holds_s:
+        longest = np.maximum(longest, prepared.start.meta.longest_holds_s)
+    return tuple(longest.tolist())
+
+
 def standing_share(prepared: PreparedDataset, most: int = 500) -> float:
     """The share of the frames to learn from, at most `most` of them, that equal the frame `apart` before."""
     dataset = prepared.dataset

@@ -27,7 +27,7 @@ from train.fitting.learner import Learner
 from train.fitting.together import arrays_to_all, require_alike, text_to_all
 from train.model import Network, build_network, load_weights, parameters
 from train.options import BALANCE, TrainOptions
-from train.prepared_dataset import PreparedDataset, never_pressed_by_anybody, played_shares, remembered
+from train.prepared_dataset import PreparedDataset, longest_holds_s, never_pressed_by_anybody, played_shares, remembered
 from train.report.advice import Figures
 from train.report.console import EpochLines
 from train.report.copycat import Copycat, find_copycat
@@ -295,6 +295,7 @@ def write_policy(options: TrainOptions, prepared: PreparedDataset, learned: Lear
         digests={},
         window_marks=meta.window_marks,
         recordings=remembered(prepared, options.out),
+        longest_holds_s=longest_holds_s(prepared),
     )
     epochs = learned.fit.history.epochs
     write_report(

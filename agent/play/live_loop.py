@@ -14,6 +14,7 @@ from agent.pacing import Pacer
 from agent.play.control import Control
 from agent.play.rollout import Rollout
 from agent.play.rollout_recording import RolloutRecording
+from agent.play.warnings import held_long
 from agent.policy.step import Policy
 from agent.screen.grab import OffScreen, Screen
 
@@ -69,6 +70,7 @@ class LiveLoop:
         self._keys = [action.keys for action in policy.meta.actions.actions]
         self._held = _NOTHING
         self._captured_ns = 0
+        self._told_stuck = False
 
     def run(self, duration_s: float | None) -> None:
         """Raises `TwoframeError` if the display, the key holder or the model fails. Leaves with no key held."""
@@ -152,10 +154,18 @@ class LiveLoop:
     def _count(self, action: int, probability: float, times_ns: tuple[int, ...], spacing_ns: int | None) -> None:
         rollout = self._rollout
         rollout.decided(action, probability, times_ns, spacing_ns)
+        self._tell_stuck()
         if rollout.decisions == _SLOW_AFTER:
             latency_ns = int(np.median(rollout.stages_ns.sum(axis=1)))
             if latency_ns > self._pacer.period_ns:
                 self._say_too_slow(latency_ns)
+
+    def _tell_stuck(self) -> None:
+        found = self._rollout.long_holds.found
+        if found and not self._told_stuck:
+            self._told_stuck = True  # once says what can be done; the summary tells of all
+            recorded = "" if self._recording else " (play --record keeps it)"
+            self._say(f"{held_long(found[0], self._policy.meta)}: taking over here would teach it most{recorded}")
 
     def _say_too_slow(self, took_ns: int) -> None:
         blame = self._pacer.blame
@@ -189,4 +199,4 @@ class LiveLoop:
 
     def _forget(self) -> None:
         self._frames.clear()
-        self._rollout.agreement.broken_off()
+        self._rollout.broken_off()

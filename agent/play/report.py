@@ -38,7 +38,7 @@ def report(rollout: Rollout, pacer: Pacer, policy: Policy, *, shadow: bool) -> d
     """The rollout as JSON: decisions, actions, late ticks, and the distribution of every stage in milliseconds.
 
     `decisions` are the person's time included, `decisions_by_person` those that pressed nothing because the person had
-    the keys; `agreement` is there after a shadow run.
+    the keys; `long_holds` are those in which it may have been stuck; `agreement` is there after a shadow run.
     """
     meta = policy.meta
     stages = {name: rollout.stages_ns[:, i] / 1e6 for i, name in enumerate(STAGES)}
@@ -61,6 +61,14 @@ def report(rollout: Rollout, pacer: Pacer, policy: Policy, *, shadow: bool) -> d
         "pixel_difference": policy.pixel_difference,
         "actions": {name: int(n) for name, n in zip(meta.actions.names, rollout.counts, strict=True)},
         "milliseconds": {name: _distribution(values) for name, values in stages.items()},
+        "long_holds": [
+            {
+                "action": meta.actions.names[hold.action],
+                "from_s": round(hold.from_s, 3),
+                "seconds": round(hold.seconds, 3),
+            }
+            for hold in rollout.long_holds.found
+        ],
         "agreement": _agreement(rollout.agreement, meta) if shadow else None,
     }
 

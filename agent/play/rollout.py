@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from agent.arrays import Ints
+from agent.play.long_holds import LongHolds
 
 STAGES = ("grab", "prepare", "model", "hold")
 _CHUNK = 4096
@@ -65,13 +66,14 @@ class Rollout:
     """Written by the loop alone, read by others too: one row per decision in `stages_ns` (n, 4).
 
     `spacing_ns` has one value for each decision whose frame followed another one, so none for the first after a
-    start, a pause or a stall. `person_plays` while the person has the keys and decisions press nothing, `by_person`
-    counts these; `dropped` frames did not get into the recording. `paused_s` are the seconds in which nothing was
-    decided, by reason.
+    start, a pause or a stall. `long_holds` are the agent's. `person_plays` while the person has the keys and decisions
+    press nothing, `by_person` counts these; `dropped` frames did not get into the recording. `paused_s` are the seconds
+    in which nothing was decided, by reason.
     """
 
     actions: int
     shift_ticks: int = 0
+    long_holds: LongHolds = field(default_factory=LongHolds)
     decisions: int = 0
     by_person: int = 0
     takeovers: int = 0
@@ -126,6 +128,15 @@ class Rollout:
         self.by_person += self.person_plays
         self.counts[action] += 1
         self.action, self.probability = action, probability
+        if self.person_plays:
+            self.long_holds.broken_off()
+        else:
+            self.long_holds.decided(action, times_ns[-1])
+
+    def broken_off(self) -> None:
+        """The next decision does not follow the last one."""
+        self.agreement.broken_off()
+        self.long_holds.broken_off()
 
     def stalled(self, spacing_ns: int) -> None:
         """A frame came so long after the one before that it does not follow it."""

@@ -20,6 +20,7 @@ from agent.live_line import LiveLine, say
 from agent.pacing import Pacer
 from agent.play.control import Control
 from agent.play.live_loop import LiveLoop
+from agent.play.long_holds import LongHolds
 from agent.play.options import PlayOptions
 from agent.play.preview import Preview
 from agent.play.report import live_text, report, summary
@@ -50,7 +51,11 @@ def play(options: PlayOptions, region: Box | None, profile: GameProfile, console
     def tell(text: str) -> None:
         say(console, text)
 
-    rollout = Rollout(len(meta.actions), shift_ticks=round(meta.label_shift_ms * meta.fps / 1000))
+    rollout = Rollout(
+        len(meta.actions),
+        shift_ticks=round(meta.label_shift_ms * meta.fps / 1000),
+        long_holds=LongHolds(() if options.shadow else meta.longest_holds_s),  # a shadow run holds nothing
+    )
     pacer = Pacer(meta.fps)
     try:
         if place.waits_for_focus:

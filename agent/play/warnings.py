@@ -6,6 +6,7 @@ import numpy as np
 
 from agent.machine import usable_cpus
 from agent.pacing import WAITING, Pacer
+from agent.play.long_holds import LongHold
 from agent.play.rollout import STAGES, Rollout
 from agent.policy.format import PolicyMeta
 from agent.policy.step import Policy
@@ -31,6 +32,7 @@ def warnings(rollout: Rollout, pacer: Pacer, policy: Policy) -> list[str]:
         _spacing(rollout, policy.meta),
         _pixels(policy),
         _focus(rollout),
+        _stuck(rollout, policy.meta),
         _one_action(rollout, policy.meta),
     ]
     return [text for text in found if text]
@@ -109,6 +111,31 @@ def _focus(rollout: Rollout) -> str | None:
         f"warning: for {away_s:.0f} s no key was held because the game's window had not the focus or could not be "
         "seen; click into the game and leave it in front"
     )
+
+
+def held_long(hold: LongHold, meta: PolicyMeta) -> str:
+    """It may be stuck."""
+    return (
+        f"it may be stuck: it held {meta.actions.names[hold.action]} for {hold.seconds:.1f} s, "
+        f"{meta.longest_holds_s[hold.action]:.1f} s at most in what it learned from"
+    )
+
+
+def _stuck(rollout: Rollout, meta: PolicyMeta) -> str | None:
+    holds = rollout.long_holds.found
+    if not holds:
+        return None
+    worst = max(holds, key=lambda hold: hold.seconds)
+    where = f"at {_clock(worst.from_s)}"
+    if len(holds) > 1:
+        where += f", and {len(holds) - 1} more, the first at {_clock(holds[0].from_s)}"
+    return (
+        f"warning: {held_long(worst, meta)} ({where}); play --record and take over there, then train --from this policy"
+    )
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
 def _one_action(rollout: Rollout, meta: PolicyMeta) -> str | None:

@@ -45,8 +45,8 @@ class PolicyMeta:
 
     `frames_per_window` is the N of a window, `apart` how many ticks lie from each to the next, `feature_size` the D
     of the encoder, `patterns` the prepared patterns of the pixel contract, `digests` SHA-256 by file name.
-    `recordings` are what it was learned from, none in a policy of an older train. Raises `TwoframeError` naming every
-    problem.
+    `recordings` are what it was learned from, `longest_holds_s` (A,) for how long each action was held there without a
+    change at most; none in a policy of an older train. Raises `TwoframeError` naming every problem.
     """
 
     recorded: FrameSpec
@@ -67,6 +67,7 @@ class PolicyMeta:
     digests: dict[str, str]
     window_marks: WindowMarks = NO_MARKS
     recordings: tuple[LearnedFrom, ...] = ()
+    longest_holds_s: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         problems = []
@@ -85,6 +86,10 @@ class PolicyMeta:
             )
         if not 0 < self.spacing.low_ns <= self.spacing.median_ns <= self.spacing.high_ns:
             problems.append("spacing: found values out of order, expected low <= median <= high")
+        if len(self.longest_holds_s) not in (0, len(self.actions)) or not all(
+            math.isfinite(seconds) and seconds >= 0 for seconds in self.longest_holds_s
+        ):
+            problems.append("longest_holds_s: found something else, expected seconds for each action")
         raise_if_any(problems)
 
     def prepare(self, image: Image) -> Image:
@@ -117,6 +122,7 @@ class PolicyMeta:
             "region": self.region.to_json(),
             "training": self.training,
             "recordings": [recording.to_json() for recording in self.recordings],
+            "longest_holds_s": [round(seconds, 3) for seconds in self.longest_holds_s],
             "metrics": self.metrics,
             "versions": self.versions,
             "patterns": [base64.b64encode(packed).decode() for packed in self.patterns],
@@ -145,6 +151,9 @@ class PolicyMeta:
         recordings = value.get("recordings", [])
         if not isinstance(recordings, list):
             raise TwoframeError("recordings: found something else, expected a list of recordings")
+        longest = value.get("longest_holds_s", [])
+        if not isinstance(longest, list) or not all(type(seconds) in (int, float) for seconds in longest):
+            raise TwoframeError("longest_holds_s: found something else, expected seconds for each action")
         spacing, packed = value["spacing_ns"], value["patterns"]
         if len(spacing) != 3 or not all(type(ns) is int for ns in spacing):
             raise TwoframeError("spacing_ns: found something else, expected three numbers")
@@ -173,6 +182,7 @@ class PolicyMeta:
             digests=value["digests"],
             window_marks=WindowMarks.from_json(value.get("window_marks")),
             recordings=tuple(LearnedFrom.from_json(recording) for recording in recordings),
+            longest_holds_s=tuple(map(float, longest)),
         )
 
 

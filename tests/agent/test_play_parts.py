@@ -21,7 +21,8 @@ from agent.live.hotkeys import Hotkeys, Switches
 from agent.pacing import WAITING, Pacer
 from agent.play.control import Control
 from agent.play.live_loop import LiveLoop
-from agent.play.report import summary
+from agent.play.long_holds import LongHolds
+from agent.play.report import report, summary
 from agent.play.rollout import Agreement, Rollout
 from agent.play.warnings import holdable_hz, warnings
 from agent.policy.format import file_digest
@@ -58,6 +59,36 @@ def test_a_first_frame_has_no_spacing() -> None:
         rollout.decided(0, 1.0, (0, 1, 2, 3, 4), spacing_ns)
     assert rollout.spacing_ns.tolist() == [33 * MS, 34 * MS]
     assert rollout.decisions == 4
+
+
+def test_a_hold_far_longer_than_any_that_was_learned_is_found() -> None:
+    rollout = Rollout(2, long_holds=LongHolds((1.5, 60.0)))
+
+    def held(action: int, from_s: float, to_s: float) -> None:
+        for now_s in np.arange(from_s, to_s + 0.05, 0.1):
+            rollout.decided(action, 0.9, (round(now_s * 1e9),) * 5)
+
+    held(0, 0.0, 3.0)  # twice as long is no more than that
+    held(1, 3.1, 20.0)
+    assert rollout.long_holds.found == []
+    held(0, 20.1, 25.1)
+    held(1, 25.2, 26.0)
+    held(0, 26.1, 28.0)
+    rollout.broken_off()  # a pause: nothing was held
+    held(0, 29.0, 31.0)
+    rollout.person_plays = True
+    held(0, 31.1, 40.0)
+    (found,) = rollout.long_holds.found
+    assert (found.action, round(found.from_s, 1), round(found.seconds, 1)) == (0, 20.1, 5.0)
+
+
+def test_a_short_hold_leaves_nobody_stuck_and_an_older_policy_knows_of_none() -> None:
+    tapped, unknown = LongHolds((0.1, 0.1)), LongHolds()
+    for tick in range(20):
+        tapped.decided(0, tick * 100 * MS)
+    for tick in range(2000):
+        unknown.decided(0, tick * 100 * MS)
+    assert tapped.found == unknown.found == []
 
 
 def test_threads_are_few_and_leave_the_game_its_cores() -> None:
@@ -122,6 +153,21 @@ def test_warnings_name_pixels_spacing_focus_and_a_single_action(policy: Path) ->
         assert part in text
 
 
+def test_stuck_holds_are_told_with_where_they_were(policy: Path) -> None:
+    loaded = Policy.load(policy, threads=1)
+    loaded.meta = replace(loaded.meta, longest_holds_s=(1.0, 2.5, 1.0))
+    rollout = Rollout(3, long_holds=LongHolds(loaded.meta.longest_holds_s))
+    for tick in range(1000):
+        action = 1 if 100 <= tick < 200 or tick >= 700 else tick % 3
+        rollout.decided(action, 0.9, tuple(tick * 100 * MS + n for n in range(5)), loaded.meta.spacing.median_ns)
+    (stuck,) = (text for text in warnings(rollout, Pacer(30), loaded) if "stuck" in text)
+    assert "it held forward for 29.9 s, 2.5 s at most in what it learned from (at 1:10, and 1 more, the first" in stuck
+    assert "at 0:10); play --record" in stuck
+    told = report(rollout, Pacer(30), loaded, shadow=False)["long_holds"]
+    assert [hold["action"] for hold in told] == ["forward", "forward"]
+    assert [hold["seconds"] for hold in told] == [9.9, 29.9]
+
+
 class SlowScreen:
     """A screen that takes 80 ms for a picture."""
 
@@ -170,6 +216,44 @@ def test_where_no_frame_follows_another_it_says_why_nothing_is_pressed(policy: P
     assert "not the 30 of this policy" in why
     for line in (said[-1], why):
         assert "because grab took up to" in line
+
+
+class StillScreen(SlowScreen):
+    """Always the same picture, at once."""
+
+    def grab(self, box: Box) -> Image:
+        return np.zeros((box.height, box.width, 4), np.uint8)
+
+
+def test_it_says_once_that_a_takeover_would_teach_where_it_is_stuck(policy: Path) -> None:
+    loaded = Policy.load(policy, threads=1)
+    loaded.meta = replace(loaded.meta, longest_holds_s=(0.1, 0.1, 0.1))
+    held, switches, pacer = Held(), Switches(), Pacer(loaded.meta.fps)
+    rollout = Rollout(3, long_holds=LongHolds(loaded.meta.longest_holds_s))
+    said: list[str] = []
+    screen = StillScreen()
+
+    def check() -> None:
+        # Till it was stuck twice: what is held is broken off in between, as by a pause.
+        if rollout.long_holds.is_long:
+            rollout.broken_off()
+        switches.ended = len(rollout.long_holds.found) == 2
+
+    loop = LiveLoop(
+        FocusGate(FixedRegion(Box(0, 0, 64, 48)), screen, switches),  # type: ignore[arg-type]
+        screen,  # type: ignore[arg-type]
+        loaded,
+        Control(held, switches, Hotkeys(), touch=True),
+        pacer,
+        switches,
+        rollout,
+        said.append,
+        check,
+    )
+    loop.run(duration_s=PATIENCE_S)
+    assert len(rollout.long_holds.found) == 2
+    (stuck,) = (text for text in said if "stuck" in text)
+    assert "taking over here would teach it most (play --record keeps it)" in stuck
 
 
 def poisoned(policy: Path, tmp_path: Path) -> Path:

@@ -104,6 +104,18 @@ def test_untold_the_label_is_what_is_held_in_the_middle_of_a_decision(tmp_path: 
     assert opened(tmp_path / "rec", room=tmp_path, shift_ms=0.0).shift_ms == 0
 
 
+def test_the_longest_hold_of_each_action_ends_at_a_change_a_gap_and_the_agents_keys(tmp_path: Path) -> None:
+    keys = ["a"] * 3 + ["w"] * 5 + ["a"] * 8 + ["d"] * 2
+    times_ms = [50 * t + 2000 * (t >= 11) for t in range(len(keys))]  # a gap within the second "a"
+    folder = write_recording(
+        tmp_path / "a", [np.zeros((12, 16, 1), np.uint8)] * len(keys), keys, times_ns=[ms * 10**6 for ms in times_ms]
+    )
+    dataset = opened(folder, room=tmp_path)
+    assert dataset.longest_holds_s() == pytest.approx((0.25, 0.25, 0.1))
+    agents = replace(dataset, is_target=np.arange(len(keys)) != 5)
+    assert agents.longest_holds_s() == pytest.approx((0.25, 0.1, 0.1))
+
+
 def test_a_shifted_label_is_the_persons_too(tmp_path: Path) -> None:
     with RecordingWriter(tmp_path / "rec", meta(source="rollout"), extras=["control"]) as writer:
         for t, key in enumerate("awd" * 10):

@@ -109,6 +109,20 @@ class Dataset:
         i = self._recording_of(int(index[0]))
         np.take(self.sources[i], index - self.starts[i], axis=0, out=out, mode="clip")
 
+    def longest_holds_s(self) -> tuple[float, ...]:
+        """(A,) seconds: for how long each action was held at most without a change, 0 for one that never was.
+
+        Only what is a person's counts.
+        """
+        begins = self.gap_before.copy()
+        begins[1:] |= (self.labels[1:] != self.labels[:-1]) | (self.is_target[1:] != self.is_target[:-1])
+        first = np.flatnonzero(begins)
+        last = np.append(first[1:], len(self)) - 1
+        seconds = (self.captured_ns[last] - self.captured_ns[first]) / 1e9 + 1 / self.meta.fps
+        longest = np.zeros(len(self.actions))
+        np.maximum.at(longest, self.labels[first], seconds * self.is_target[first])
+        return tuple(longest.tolist())
+
     def spacing(self, windows: Ints) -> Spacing:
         """From the frame seen before to the last of the `windows` that end at these: 1st, 50th, 99th percentile."""
         inside = windows[self.previous[windows] >= 0]
