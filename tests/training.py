@@ -27,9 +27,11 @@ def bar_frames(t: int, seed: int) -> tuple[list[np.ndarray], list[str]]:
 
 
 def bar_recording(
-    folder: Path, t: int = 400, seed: int = 0, *, came_hz: float | None = None, **changed: object
+    folder: Path, t: int = 400, seed: int = 0, *, came_hz: float | None = None, late: int = 0, **changed: object
 ) -> Path:
-    """A recording of `t` frames of the bar, at 20 Hz; `came_hz` where they came otherwise than was asked for."""
+    """A recording of `t` frames of the bar, at 20 Hz; `came_hz` where they came otherwise than was asked for. The keys
+    are so many frames `late`."""
     frames, keys = bar_frames(t, seed)
+    keys = [keys[0]] * late + keys[: t - late]
     described = meta(size=SIZE, **changed)  # type: ignore[arg-type]
     return write_recording(folder, frames, keys, described=described, came_hz=came_hz)

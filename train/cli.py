@@ -100,7 +100,8 @@ def train(options: TrainOptions, console: Console, here: Cluster, sources: dict[
         quieten_tensorflow()
         find_cpp_run_time()
         with kept_back():
-            from train.training import Learned, figures_of, learn, start_tensorflow, write_policy
+            from train.training import Learned, learn, start_tensorflow
+            from train.writing import figures_of, write_policy
 
             strategy = start_tensorflow(options, here)
         stop = threading.Event()
@@ -108,7 +109,7 @@ def train(options: TrainOptions, console: Console, here: Cluster, sources: dict[
             learned = learn(options, prepared, strategy, here, console, stop.is_set)
         resume = f"go on with: {options.resume_command()}"
         if not isinstance(learned, Learned):
-            say(console, f"stopped in the first epoch, before there was a policy; {resume}")
+            say(console, f"stopped before an epoch was done that makes a policy; {resume}")
             return STOPPED
         if here.workers > 1:
             silence_libraries()  # a worker that leaves before the others counts as crashed with TensorFlow
@@ -117,12 +118,12 @@ def train(options: TrainOptions, console: Console, here: Cluster, sources: dict[
         say(console, f"{learned.fit.ended or 'stopped'}; kept are the weights of epoch {learned.kept.number}")
         say(console, "writing the policy ...")
         with kept_back():
-            agreement = write_policy(options, prepared, learned)
+            agreement = write_policy(options, learned)
         if learned.fit.ended:
             (options.out / CHECKPOINT_FILE).unlink(missing_ok=True)
 
-    names = prepared.dataset.actions.names
-    console.print(truth_table(names, {"this policy": learned.judgement.scores, **prepared.baselines}))
+    names, baselines = learned.prepared.dataset.actions.names, learned.prepared.baselines
+    console.print(truth_table(names, {"this policy": learned.judgement.scores, **baselines}))
     for line in gain_lines(**learned.gains) if learned.gains else ():
         say(console, line)
     if line := copycat_line(learned.copycat):
@@ -140,7 +141,7 @@ def train(options: TrainOptions, console: Console, here: Cluster, sources: dict[
     if learned.fit.failure:
         raise learned.fit.failure
     say(console, f"pictures and figures on a page: {options.out / 'report' / 'index.html'}")
-    for line in advice(figures_of(prepared, learned)):
+    for line in advice(figures_of(learned)):
         say(console, line)
     if not learned.fit.ended:
         say(console, f"stopped before its end, but it can be played; {resume}")

@@ -94,18 +94,20 @@ def build_network(
     mean: ChannelLevels,
     deviation: ChannelLevels,
     join: Join = "lstm",
+    shifts: int = 1,
 ) -> Network:
     """A new network over `frames` images of `shape` (H, W, C); `mean` and `deviation` (C,) float32 are those of the
-    recording."""
+    recording. With several `shifts` of the labels it answers for each, side by side: (B, shifts * A)."""
     recipe = RECIPES[encoder_name]
+    answer = last_layer(actions, shifts)
     if recipe.patches is None and join == "lstm":
         encoder = build_encoder(encoder_name, shape, recipe.layers, mean, deviation)
-        decider = build_decider(frames, encoder.output_shape[-1], recipe.lstm_units, actions)
+        decider = build_decider(frames, encoder.output_shape[-1], recipe.lstm_units, answer)
     else:
         maps = build_encoder(encoder_name, shape, recipe.patches or (lambda image: image), mean, deviation)
         encoder = keras.Model(maps.input, layers.Flatten()(maps.output), name=encoder_name)
         build = build_stacked_decider if join == "channels" else build_moving_decider
-        decider = build(recipe, frames, maps.output_shape[1:], actions)
+        decider = build(recipe, frames, maps.output_shape[1:], answer)
     return Network(encoder, decider, build_model(encoder, decider))
 
 
@@ -122,10 +124,10 @@ def build_model(encoder: Any, decider: Any) -> Any:
     return keras.Model(window, probabilities, name="two_frames")
 
 
-def build_decider(frames: int, feature_size: int, lstm_units: int, actions: int) -> Any:
-    """An LSTM over the features of the frames, then one probability for each action."""
+def build_decider(frames: int, feature_size: int, lstm_units: int, answer: Any) -> Any:
+    """An LSTM over the features of the frames, then the last layer."""
     sequence = keras.Input((frames, feature_size), name="sequence")
-    return keras.Model(sequence, answered(recalled(sequence, lstm_units), actions), name="decider")
+    return keras.Model(sequence, answer(recalled(sequence, lstm_units)), name="decider")
 
 
 def recalled(sequence: Any, lstm_units: int) -> Any:
@@ -143,11 +145,18 @@ def recalled(sequence: Any, lstm_units: int) -> Any:
     return keras.Model(inside, x, name="recall")(sequence)
 
 
-def answered(state: Any, actions: int) -> Any:
-    return layers.Dense(actions, activation="softmax", dtype=weights_dtype(), name=ANSWER)(state)
+def last_layer(actions: int, shifts: int) -> Any:
+    """One probability for each action, and so for each of the `shifts`."""
+
+    def softmaxes(scores: Any) -> Any:
+        each = ops.softmax(ops.reshape(scores, (-1, shifts, actions)), axis=-1)
+        return ops.reshape(each, (-1, shifts * actions))
+
+    activation = softmaxes if shifts > 1 else "softmax"
+    return layers.Dense(shifts * actions, activation=activation, dtype=weights_dtype(), name=ANSWER)
 
 
-def build_moving_decider(recipe: Recipe, frames: int, shape: tuple[int, ...], actions: int) -> Any:
+def build_moving_decider(recipe: Recipe, frames: int, shape: tuple[int, ...], answer: Any) -> Any:
     """The rest of an encoder whose frames are patches (h, w, c), here flat: (B, N, h * w * c).
 
     It sees each frame beside what changed since the one before, nothing in the first. What an LSTM must find out by
@@ -169,10 +178,10 @@ def build_moving_decider(recipe: Recipe, frames: int, shape: tuple[int, ...], ac
         moved = ops.concatenate([ops.zeros_like(moved[:, :1]), moved], axis=1)
         sums = sums + ops.reshape(moved, (-1, *own.output_shape[1:]))
     seen = ops.reshape(look(sums), (-1, frames, look.output_shape[-1]))
-    return keras.Model(sequence, answered(recalled(seen, recipe.lstm_units), actions), name="decider")
+    return keras.Model(sequence, answer(recalled(seen, recipe.lstm_units)), name="decider")
 
 
-def build_stacked_decider(recipe: Recipe, frames: int, shape: tuple[int, ...], actions: int) -> Any:
+def build_stacked_decider(recipe: Recipe, frames: int, shape: tuple[int, ...], answer: Any) -> Any:
     """The frames (B, N, h * w * c), their pixels or patches (h, w, c), become one image (B, h, w, N * c).
 
     So DQN sees motion (Mnih et al. 2015); the encoder must learn by itself that the channels are moments.
@@ -182,7 +191,7 @@ def build_stacked_decider(recipe: Recipe, frames: int, shape: tuple[int, ...], a
     x = ops.reshape(sequence, (-1, frames, height, width, channels))
     x = ops.reshape(ops.transpose(x, (0, 2, 3, 1, 4)), (-1, height, width, frames * channels))
     recall = keras.Model(sequence, recipe.layers(recipe.first_layer(x)), name="recall")
-    return keras.Model(sequence, answered(recall(sequence), actions), name="decider")
+    return keras.Model(sequence, answer(recall(sequence)), name="decider")
 
 
 def step(network: Network, frame: Any, earlier: Any | None) -> tuple[Any, Any]:
@@ -214,6 +223,18 @@ def load_weights(network: Network, file: Path) -> None:
         problem = f"no weights ({type(error).__name__})"
     if problem:
         raise TwoframeError(f"{file}: found {problem}, expected those of its policy; learn anew without --from")
+
+
+def copy_weights(of: Network, to: Network, *, shift: int) -> None:
+    """Give `to`, which answers for one shift of the labels, the weights of a network that answers for several."""
+    actions = to.answer.units
+    of_shift = slice(shift * actions, (shift + 1) * actions)
+    to.model.set_weights(
+        [
+            np.array(weight) if weight.shape == wanted.shape else np.array(weight)[..., of_shift]
+            for weight, wanted in zip(of.model.weights, to.model.weights, strict=True)
+        ]
+    )
 
 
 def parameters(model: Any) -> int:

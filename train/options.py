@@ -78,9 +78,9 @@ class TrainOptions:
     mirror: Annotated[tuple[str, ...], ACTIONS, tyro.conf.arg(metavar="NAME=NAME")] = ()
     """Mirror frames too and swap actions, e.g. left=right"""
     label_shift_ms: Annotated[
-        float | None, ACTIONS, tyro.conf.arg(metavar="MS", help_behavior_hint="(default: half a frame's time + 6)")
+        float | None, ACTIONS, tyro.conf.arg(metavar="MS", help_behavior_hint="(default: what fits best)")
     ] = None
-    """Learn the keys held MS after each frame. People react late: with 200 to 270 the agent reacts at once."""
+    """Learn the keys held MS after each frame, where you know how late you react."""
     balance: Annotated[Balance, ACTIONS, tyro.conf.arg(metavar="HOW")] = "half"
     """none, half or full: how much more rare actions count."""
     change_weight: Annotated[float, ACTIONS, tyro.conf.arg(metavar="W")] = 2.0

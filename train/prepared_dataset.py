@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from agent.frames import Image
 from agent.recording.key_log import never_pressed
 from agent.recording.learned_from import LearnedFrom, recording_digest
 from train.dataset.batches import Augmentation, Rehearsal
-from train.dataset.dataset import Dataset, channel_statistics, open_dataset
+from train.dataset.dataset import Dataset, Labels, channel_statistics, labels_of, open_dataset
 from train.dataset.frame_windows import Split, frame_windows_of, require_windows, split, split_off
 from train.dataset.remembered import Draw, Parts, judged_parts, split_remembered
 from train.metrics import Scores, commonest, score, share
@@ -98,24 +98,53 @@ def prepare_dataset(
     validation = frame_windows_of(dataset, drawn.validation, options.frames)
     training = frame_windows_of(dataset, drawn.training, options.frames)
     mean, deviation = channel_statistics(dataset, training)
-    labels, is_change = dataset.labels[validation], dataset.is_change[validation]
-    players = {
-        "repeat the last action": dataset.previous[validation],
-        "always the commonest": commonest(labels, len(dataset.actions)),
-    }
     return PreparedDataset(
         sources=sources,
         dataset=dataset,
         split=drawn,
         training=training,
         validation=validation,
-        baselines={name: score(labels, said, is_change, len(dataset.actions)) for name, said in players.items()},
+        baselines=_baselines(dataset, validation),
         augmentation=options.augmentation(dataset.actions),
         mean=mean,
         deviation=deviation,
         start=start,
         is_new=is_new,
         rehearsal=rehearsal,
+    )
+
+
+def _baselines(dataset: Dataset, validation: Ints) -> dict[str, Scores]:
+    labels, is_change = dataset.labels[validation], dataset.is_change[validation]
+    players = {
+        "repeat the last action": dataset.previous[validation],
+        "always the commonest": commonest(labels, len(dataset.actions)),
+    }
+    return {name: score(labels, said, is_change, len(dataset.actions)) for name, said in players.items()}
+
+
+def labels_later(prepared: PreparedDataset, options: TrainOptions, shift_ms: float) -> Labels:
+    """What was held so much later than each frame."""
+    dataset = prepared.dataset
+    return labels_of(
+        prepared.sources.recordings,
+        ActionSet.parse(options.keys) if options.keys else None,
+        shift_ms,
+        dataset.steps.strides if dataset.steps else [dataset.stride] * len(dataset.sources),
+        skip_disturbed=options.skip_disturbed,
+    )
+
+
+def relabelled(prepared: PreparedDataset, options: TrainOptions, labels: Labels) -> PreparedDataset:
+    """The same with other labels."""
+    dataset = replace(prepared.dataset, **labels._asdict())
+    validation = frame_windows_of(dataset, prepared.split.validation, options.frames)
+    return replace(
+        prepared,
+        dataset=dataset,
+        training=frame_windows_of(dataset, prepared.split.training, options.frames),
+        validation=validation,
+        baselines=_baselines(dataset, validation),
     )
 
 

@@ -1,8 +1,8 @@
-"""One training from the prepared to the policy folder: build the network, fit it, write it, report on it."""
+"""One training of what was prepared: build the network, fit it, find the labels that it tells best."""
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,37 +11,42 @@ import numpy as np
 import tensorflow as tf
 from rich.console import Console
 
+from agent.arrays import Floats
 from agent.errors import TwoframeError, shortage
 from agent.live_line import say
-from agent.machine import usable_cpus, versions
-from agent.policy.format import MODEL_FILE, PolicyMeta, packed_patterns
+from agent.machine import usable_cpus
+from agent.policy.format import MODEL_FILE
 from train.dataset.batches import Batches, Share
+from train.dataset.dataset import Labels
 from train.dataset.frame_windows import frame_window_weights
 from train.encoders import RECIPES
-from train.export import Agreement, export
 from train.fitting.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from train.fitting.cluster import Cluster
-from train.fitting.fit import Fit, Fitting, Judgement, Observer, Plan, judge
+from train.fitting.fit import Fit, Fitting, JudgedBy, Judgement, Observer, Plan, judge
 from train.fitting.history import Epoch, History
+from train.fitting.label_shift import CHOSEN_AFTER, LATER_MS, LEAST_JUDGED, best_shift
 from train.fitting.learner import Learner
 from train.fitting.together import arrays_to_all, require_alike, text_to_all
 from train.model import Network, build_network, load_weights, parameters
 from train.options import BALANCE, TrainOptions
-from train.prepared_dataset import PreparedDataset, longest_holds_s, never_pressed_by_anybody, played_shares, remembered
-from train.report.advice import Figures
+from train.prepared_dataset import PreparedDataset, labels_later, relabelled
 from train.report.console import EpochLines
 from train.report.copycat import Copycat, find_copycat
 from train.report.event_files import EventFiles
 from train.report.gains import Worth, is_worse, worth, worth_lines
-from train.report.page import page_of, write_page
-from train.report.pictures import write_report
 
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """A network with the weights of the epoch `kept`, and how it came to them; without one, only `fit`."""
+    """A network with the weights of the epoch `kept`, and how it came to them; without one, only `fit`.
 
+    `prepared` has the labels that were learned in the end; the network answers for several shifts of them, `shift` is
+    the one of these.
+    """
+
+    prepared: PreparedDataset
     network: Network
+    shift: int
     fit: Fit
     kept: Epoch
     judgement: Judgement
@@ -127,27 +132,40 @@ def _learn(
     asked_to_stop: Callable[[], bool],
     started_s: float,
 ) -> Learned | Fit:
-    dataset = prepared.dataset
+    tried = tried_labels(options, prepared)
     with strategy.scope():
-        network = _build(options, prepared, precision_of(options))
+        network = build(options, prepared, precision_of(options), shifts=len(tried))
         recipe = RECIPES[options.encoder]
         learning_rate = options.learning_rate or recipe.learning_rate
-        learner = Learner(network, recipe.optimizer(learning_rate), learning_rate, recipe.clip_norm, strands=strands())
+        learner = Learner(
+            network,
+            recipe.optimizer(learning_rate),
+            learning_rate,
+            recipe.clip_norm,
+            strands=strands(),
+            shifts=len(tried),
+        )
     say(
         console,
         f"{options.encoder}, {parameters(network.model):,} parameters; * marks the lowest validation loss so far",
     )
-    training, validation = _batches(options, prepared, strategy, here)
     digest = prepared.digest()
     settings = {name: value for name, value in options.to_json().items() if name not in ("out", "resume")}
     require_alike(learner, here, {"settings": json.dumps(settings), "recordings": digest})
     history = _resumed(options, learner, here, digest) if options.resume else History()
+    training = _training(options, prepared, strategy, here, tried)
+    if history.shift is not None:
+        learner.choose(history.shift)
+        prepared = relabelled(prepared, options, tried[history.shift])
+    validation = _validation(options, prepared, strategy, here)
 
     def worth_now(judgement: Judgement) -> Worth:
-        return {} if prepared.is_new is None else worth(judgement, dataset, validation.weights, prepared.is_new)
+        if prepared.is_new is None:
+            return {}
+        return worth(judgement, prepared.dataset, validation.weights, prepared.is_new)
 
     if prepared.start and not history.before:
-        history.before = worth_now(judge(learner, dataset, validation))
+        history.before = worth_now(judge(learner, prepared.dataset, validation))
     for line in worth_lines(history.before):
         say(console, line)
     sources = prepared.sources.to_json() if here.is_chief else {}
@@ -157,33 +175,50 @@ def _learn(
             checkpoint = Checkpoint(options.to_json(), digest, history, learner.state(), sources)
             write_checkpoint(options.out, checkpoint)
 
+    def relabel(progress: float) -> JudgedBy | None:
+        nonlocal prepared, validation
+        if history.shift is not None or progress < CHOSEN_AFTER:
+            return None
+        history.shift = best_shift(learner, validation, tried) if progress < 1 else 0
+        learner.choose(history.shift)
+        if not history.shift:
+            return None
+        prepared = relabelled(prepared, options, tried[history.shift])
+        validation = _validation(options, prepared, strategy, here)
+        shift_ms = prepared.dataset.shift_ms
+        say(console, f"pictures tell best what is held {shift_ms:.0f} ms later: from here on it learns that")
+        return JudgedBy(prepared.dataset, validation)
+
     budget_s = np.inf if options.deterministic else options.max_minutes * 60
     plan = Plan(options.epochs, options.patience, budget_s, options.seed, prepared.augmentation)
-    with EpochLines(console, dataset.actions.names) as lines:
+    with EpochLines(console, prepared.dataset.actions.names) as lines:
         files = EventFiles(options.out / "report" / "tensorboard")
         observers: list[Observer] = [lines, files] if here.is_chief else []
         fitting = Fitting(
             learner,
-            dataset,
+            prepared.dataset,
             training,
             validation,
             plan,
             history,
             observers=observers,
             keep=keep,
+            relabel=relabel,
             asked_to_stop=asked_to_stop,
         )
         fit = fitting.run()
     if fit.kept is None:
         return fit
-    judgement = judge(learner, dataset, validation)
+    judgement = judge(learner, prepared.dataset, validation)
     kept = epoch_to_keep(fit.kept, history, worth_now(judgement))
     if kept is not fit.kept:
         learner.set_weights(history.best_weights)
-        judgement = judge(learner, dataset, validation)
-    copycat = find_copycat(learner, dataset, validation, judgement, frames=options.frames)
+        judgement = judge(learner, prepared.dataset, validation)
+    copycat = find_copycat(learner, prepared.dataset, validation, judgement, frames=options.frames)
     gains = {"before": history.before, "after": worth_now(judgement)} if history.before else {}
-    return Learned(network, fit, kept, judgement, copycat, time.monotonic() - started_s, gains)
+    return Learned(
+        prepared, network, history.shift or 0, fit, kept, judgement, copycat, time.monotonic() - started_s, gains
+    )
 
 
 def epoch_to_keep(end: Epoch, history: History, worth_at_end: Worth) -> Epoch:
@@ -192,7 +227,7 @@ def epoch_to_keep(end: Epoch, history: History, worth_at_end: Worth) -> Epoch:
     return history.best if history.best and is_worse(history.before, worth_at_end, "new") else end
 
 
-def _build(options: TrainOptions, prepared: PreparedDataset, precision: str) -> Network:
+def build(options: TrainOptions, prepared: PreparedDataset, precision: str, *, shifts: int = 1) -> Network:
     """A new network, or one with the weights of the policy to start from: what a layer makes of its constants it makes
     when they are loaded."""
     keras.utils.set_random_seed(options.seed)
@@ -207,6 +242,7 @@ def _build(options: TrainOptions, prepared: PreparedDataset, precision: str) -> 
             mean=prepared.mean,
             deviation=prepared.deviation,
             join=options.join,
+            shifts=shifts,
         )
     finally:
         keras.config.set_dtype_policy(before)
@@ -215,32 +251,55 @@ def _build(options: TrainOptions, prepared: PreparedDataset, precision: str) -> 
     return network
 
 
-def _batches(options: TrainOptions, prepared: PreparedDataset, strategy: Any, here: Cluster) -> tuple[Batches, Batches]:
-    weights = frame_window_weights(
+def tried_labels(options: TrainOptions, prepared: PreparedDataset) -> list[Labels]:
+    """Those of each shift to choose from: one alone where it was told, or cannot be judged."""
+    given = options.label_shift_ms is not None or prepared.start is not None
+    later_ms = LATER_MS[:1] if given or len(prepared.validation) < LEAST_JUDGED else LATER_MS
+    return [labels_later(prepared, options, prepared.dataset.shift_ms + ms) for ms in later_ms]
+
+
+def _training(
+    options: TrainOptions, prepared: PreparedDataset, strategy: Any, here: Cluster, tried: Sequence[Labels]
+) -> Batches:
+    """What is learned, with the labels of every shift that is tried."""
+    prepared_for = [relabelled(prepared, options, labels) for labels in tried]
+    return _batches(
+        options,
+        prepared,
+        strategy,
+        here,
+        stretches=prepared.split.training,
+        weights=np.stack([_weights(options, each) for each in prepared_for], axis=1),
+        labels=np.stack([each.labels for each in tried], axis=1),
+        rehearsal=prepared.rehearsal,
+    )
+
+
+def _validation(options: TrainOptions, prepared: PreparedDataset, strategy: Any, here: Cluster) -> Batches:
+    weights = _weights(options, prepared)
+    return _batches(options, prepared, strategy, here, stretches=prepared.split.validation, weights=weights)
+
+
+def _weights(options: TrainOptions, prepared: PreparedDataset) -> Floats:
+    return frame_window_weights(
         prepared.dataset,
         prepared.training,
         balance=BALANCE[options.balance],
         change=options.change_weight,
         correction=options.correction_weight,
     )
-    training, validation = (
-        Batches(
-            prepared.dataset,
-            stretches,
-            weights,
-            frames=options.frames,
-            run_frames=options.run,
-            batch_windows=options.batch,
-            share=Share(here.index, here.workers),
-            parts=strategy.num_replicas_in_sync,
-            rehearsal=rehearsal,
-        )
-        for stretches, rehearsal in (
-            (prepared.split.training, prepared.rehearsal),
-            (prepared.split.validation, None),
-        )
+
+
+def _batches(options: TrainOptions, prepared: PreparedDataset, strategy: Any, here: Cluster, **what: Any) -> Batches:
+    return Batches(
+        prepared.dataset,
+        frames=options.frames,
+        run_frames=options.run,
+        batch_windows=options.batch,
+        share=Share(here.index, here.workers),
+        parts=strategy.num_replicas_in_sync,
+        **what,
     )
-    return training, validation
 
 
 def _resumed(options: TrainOptions, learner: Learner, here: Cluster, digest: str) -> History:
@@ -253,7 +312,11 @@ def _resumed(options: TrainOptions, learner: Learner, here: Cluster, digest: str
             f"{options.out}: found a training on other recordings, or from another policy, expected the same as when "
             "it began; put them back or start in a new folder"
         )
-    elif found and not (_alike(found.state, like) and _alike(found.history.best_weights, weights, or_none=True)):
+    elif found and not (
+        found.history.shift in (None, *range(learner.shifts))
+        and _alike(found.state, like)
+        and _alike(found.history.best_weights, weights, or_none=True)
+    ):
         problem = f"{options.out}: found a checkpoint of another network, expected this one; start in a new folder"
     if problem := text_to_all(learner, here, problem):
         raise TwoframeError(problem)
@@ -270,74 +333,3 @@ def _resumed(options: TrainOptions, learner: Learner, here: Cluster, digest: str
 def _alike(arrays: list[Any], like: list[Any], *, or_none: bool = False) -> bool:
     shapes = [(array.shape, array.dtype) for array in arrays]
     return (or_none and not shapes) or shapes == [(array.shape, array.dtype) for array in like]
-
-
-def write_policy(options: TrainOptions, prepared: PreparedDataset, learned: Learned) -> Agreement:
-    """Write the policy folder, the report first. Raises OSError if the disk does not take it."""
-    dataset, meta = prepared.dataset, prepared.dataset.meta
-    metrics = _metrics(prepared, learned)
-    policy = PolicyMeta(
-        recorded=meta.frame,
-        frame=dataset.frame,
-        actions=dataset.actions,
-        fps=dataset.fps,
-        spacing=dataset.spacing(prepared.training),
-        frames_per_window=options.frames,
-        feature_size=learned.network.feature_size,
-        apart=dataset.apart // dataset.stride,
-        label_shift_ms=dataset.shift_ms,
-        window=meta.window,
-        region=meta.region,
-        training=options.to_json(),
-        metrics=metrics,
-        versions=versions(["tensorflow", "keras", "ai-edge-litert"]),
-        patterns=packed_patterns(meta.frame, dataset.frame),
-        digests={},
-        window_marks=meta.window_marks,
-        recordings=remembered(prepared, options.out),
-        longest_holds_s=longest_holds_s(prepared),
-    )
-    epochs = learned.fit.history.epochs
-    write_report(
-        options.out / "report",
-        dataset,
-        epochs,
-        learned.judgement,
-        {**metrics, "epochs": [epoch.to_json() for epoch in epochs]},
-        frames=options.frames,
-    )
-    figures = figures_of(prepared, learned)
-    write_page(options.out / "report", page_of(options, prepared, figures, learned.copycat, learned.fit, learned.kept))
-    network = _build(
-        options, prepared, "float32"
-    )  # of its own: on one device, in the precision that play computes with
-    network.model.set_weights([np.array(weight) for weight in learned.network.model.weights])
-    return export(options.out, network, policy, dataset, learned.judgement, options.weights)
-
-
-def figures_of(prepared: PreparedDataset, learned: Learned) -> Figures:
-    """What advice goes by."""
-    return Figures(
-        names=prepared.dataset.actions.names,
-        played=played_shares(prepared),
-        scores=learned.judgement.scores,
-        repeats=learned.copycat.repeats,
-        losses=[(epoch.loss, epoch.validation_loss) for epoch in learned.fit.history.epochs],
-        limit=learned.fit.limit,
-        never_pressed=never_pressed_by_anybody(prepared),
-        gains=learned.gains,
-    )
-
-
-def _metrics(prepared: PreparedDataset, learned: Learned) -> dict[str, Any]:
-    return {
-        "validation": learned.judgement.to_json(),
-        "baselines": {name: scores.to_json() for name, scores in prepared.baselines.items()},
-        "copycat": learned.copycat.to_json(),
-        **({"gains": learned.gains} if learned.gains else {}),
-        "training_windows": len(prepared.training),
-        "epoch": learned.kept.number,
-        "ended": learned.fit.ended or "stopped",
-        "samples_per_s": round(learned.kept.samples_per_s, 1),
-        "seconds": round(learned.seconds, 1),
-    }

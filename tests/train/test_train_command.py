@@ -101,6 +101,25 @@ def test_two_frames_show_what_one_cannot(recording: Path, tmp_path: Path, capfd:
     assert f"learned by {tmp_path / 'policy1'}" in listed and f"learned by {out}" in listed
 
 
+@pytest.mark.slow(20)
+def test_how_late_the_keys_are_is_found_unless_it_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    recording = bar_recording(tmp_path / "rec", 2600, late=3)
+    found, told = tmp_path / "found", tmp_path / "told"
+    assert main([str(recording), "--out", str(found), "--epochs", "3", *QUICK]) == 0
+    said = capfd.readouterr().out
+    policy = Policy.load(found, threads=1)
+    assert policy.meta.label_shift_ms == 25 + 6 + 120  # the middle of a decision, latency, and the nearest to 150 ms
+    assert "pictures tell best what is held 151 ms later: from here on it learns that" in said
+    assert accuracy_at_play(policy) > 0.9  # it plays as the bar moves, not three frames late
+    metrics = json.loads((found / "report" / "metrics.json").read_text())
+    assert metrics["validation"]["accuracy"] > 0.9 > metrics["epochs"][0]["scores"]["accuracy"]
+
+    late = ["--epochs", "1", "--label-shift-ms", "31", *QUICK]
+    assert main([str(recording), "--out", str(told), *late]) == 0
+    assert "pictures tell best" not in capfd.readouterr().out
+    assert Policy.load(told, threads=1).meta.label_shift_ms == 31
+
+
 def test_a_policy_may_see_less_and_do_other_things_than_was_recorded(recording: Path, tmp_path: Path) -> None:
     out = tmp_path / "policy"
     told = ["--crop", "0,4,32,16", "--size", "16x8", "--keys", "left=a", "stay=", "right=d", "--epochs", "1", *QUICK]

@@ -13,7 +13,7 @@ from agent.errors import TwoframeError
 from train.dataset.batches import Augmentation, Batch, Batches
 from train.dataset.dataset import Dataset, previous_actions
 from train.dataset.frame_windows import Stretch
-from train.fitting.fit import Fit, Fitting, Plan, learning_rate_share
+from train.fitting.fit import Fit, Fitting, JudgedBy, Plan, learning_rate_share
 from train.fitting.history import Epoch, History
 from train.fitting.learner import Step
 from train.metrics import commonest, score
@@ -98,6 +98,28 @@ def told(
         observers=[learner],
         asked_to_stop=lambda: len(learner.shares) == stop_after,
     )
+
+
+def test_other_labels_begin_a_new_count_of_what_is_best() -> None:
+    learner = ToldLearner([0.9, 0.5, 0.7, 0.6])
+    asked: list[float] = []
+    kept: list[tuple[int, int]] = []
+
+    def relabel(progress: float) -> JudgedBy | None:
+        asked.append(progress)
+        return JudgedBy(training._dataset, training._validation) if len(asked) == 2 else None
+
+    training = told(learner)
+    training._relabel = relabel
+    training._keep = lambda: kept.append((training._history.number, training._history.other_labels))
+    result = training.run()
+    assert asked == [0.25, 0.5, 0.75, 1.0]
+    assert kept == [(2, 0), (3, 2), (4, 2), (5, 2)]  # an interruption does not come between
+    assert result.history.best is not None and result.history.best.number == 3
+    assert int(result.history.best_weights[0]) == 3
+    assert [epoch.is_best for epoch in result.history.epochs] == [True, False, True, False]
+    again = History.from_json(result.history.to_json())
+    assert again.best is not None and again.best.number == 3
 
 
 def fitted(learner: ToldLearner, **changed: float) -> Fit:

@@ -13,7 +13,7 @@ from train.dataset.batches import DROPPED, REPEATED, Batch
 from train.encoders import RECIPES, attended, local_response_normalization, momentum, muon, normalized
 from train.export import attention_to_litert, to_litert
 from train.fitting.learner import Learner
-from train.model import Network, build_network, parameters, step
+from train.model import Network, build_network, copy_weights, parameters, step
 from train.options import Join
 from train.runs import probabilities_of_runs
 
@@ -41,7 +41,12 @@ def float64() -> Iterator[None]:
 
 
 def network(
-    encoder: str = "compact", *, frames: int = 2, shape: tuple[int, int, int] = SHAPE, join: Join = "lstm"
+    encoder: str = "compact",
+    *,
+    frames: int = 2,
+    shape: tuple[int, int, int] = SHAPE,
+    join: Join = "lstm",
+    shifts: int = 1,
 ) -> Network:
     keras.utils.set_random_seed(1)
     rng = np.random.default_rng(1)
@@ -54,6 +59,7 @@ def network(
         mean=mean.astype(np.float32),
         deviation=deviation.astype(np.float32),
         join=join,
+        shifts=shifts,
     )
 
 
@@ -214,6 +220,39 @@ def test_strands_learn_and_say_what_one_does() -> None:
         found.append([said, *learner.weights()])
     for others in found[1:]:
         assert_close(others, found[0])
+
+
+@pytest.mark.usefixtures("float64")
+def test_a_network_for_several_shifts_learns_all_until_one_is_chosen() -> None:
+    runs, labels, weights = some_runs(2)
+    shifted = np.stack([labels, (labels + 1) % 3], axis=-1)
+    weights = np.stack([weights, 2 * weights], axis=-1)
+    net, alone = network(shifts=2), network()
+    learner = Learner(net, muon(1e-3), 1e-3, shifts=2)
+    kernel = next(i for i, one in enumerate(net.model.trainable_variables) if one is net.answer.kernel)
+
+    def learned() -> tuple[float, np.ndarray, np.ndarray]:
+        loss, gradients, said = learner.loss_and_gradients(tf.constant(runs), shifted, weights, None, training=False)
+        return float(loss), np.array(gradients[kernel]), np.array(said)
+
+    batch = Batch(runs, shifted, weights, None, np.ones(labels.shape, np.int64), labels.size)
+    both = learner.predict_shifts(batch)
+    assert both.shape == (*labels.shape, 2, 3)
+    assert both.sum(axis=-1) == pytest.approx(1.0)
+    _, of_both, first = learned()
+    assert first == pytest.approx(both[:, :, 0].reshape(-1, 3))
+    for shift in (0, 1):
+        learner.choose(shift)
+        loss, of_one, said = learned()
+        assert said == pytest.approx(both[:, :, shift].reshape(-1, 3))
+        likelihood = np.take_along_axis(both[:, :, shift], shifted[..., shift, None], axis=-1)[..., 0]
+        assert loss == pytest.approx(-(np.log(likelihood) * weights[..., shift]).sum(), rel=1e-6)
+        columns = slice(3 * shift, 3 * shift + 3)
+        assert of_one[:, columns] == pytest.approx(2 * of_both[:, columns], abs=ROUNDING)
+        assert not np.delete(of_one, columns, axis=1).any()
+        assert np.array_equal(learner.predict(batch), both[:, :, shift])
+        copy_weights(net, alone, shift=shift)
+        assert Learner(alone, muon(1e-3), 1e-3).predict(batch) == pytest.approx(both[:, :, shift], abs=ROUNDING)
 
 
 @pytest.mark.usefixtures("float64")

@@ -64,11 +64,11 @@ class Share(NamedTuple):
 class Batch(NamedTuple):
     """R runs of L frames with W windows each; window j of a run ends at its frame j + N - 1.
 
-    frames (R, L, H, W, C) uint8 0..255; labels (R, W) int32; weights (R, W) float32, what each window adds to
-    the mean loss (over all workers they sum to about 1); older_from (R, W) int32, the window in this batch that
-    lends its earlier frames, or `DROPPED`, or `REPEATED` (the newest frame stands for them), None where each sees its
-    own; ends (R, W) int64, the window's last frame in the dataset, -1 where the window does not count; windows, how
-    many count, over all workers.
+    frames (R, L, H, W, C) uint8 0..255; labels (R, W) int32; weights (R, W) float32, what each window adds to the mean
+    loss (over all workers they sum to about 1); both (R, W, S) where there are labels for S shifts; older_from (R, W)
+    int32, the window in this batch that lends its earlier frames, or `DROPPED`, or `REPEATED` (the newest frame stands
+    for them), None where each sees its own; ends (R, W) int64, the window's last frame in the dataset, -1 where the
+    window does not count; windows, how many count, over all workers.
     """
 
     frames: Levels
@@ -81,7 +81,7 @@ class Batch(NamedTuple):
 
 class Batches:
     """All windows of `stretches`, each exactly once per epoch, but for those of a `rehearsal`. `weights` (T,) float32
-    by the window's last frame.
+    by the window's last frame; `labels` (T,), unless those of the dataset; both (T, S) for S shifts of the labels.
 
     `run_frames` (L) is raised to the window's size where it is smaller; `batch_windows` is met to within a run
     for each part that works on the batch, of which there are a multiple of `parts`.
@@ -99,10 +99,12 @@ class Batches:
         share: Share = Share(),  # noqa: B008 - a tuple
         parts: int = 1,
         rehearsal: Rehearsal | None = None,
+        labels: Ints | None = None,
     ) -> None:
         self._dataset = dataset
         self._stretches = stretches
         self.weights = weights
+        self.labels = dataset.labels if labels is None else labels
         self._frames = frames
         self._rehearsal = rehearsal
         self.run_frames = max(run_frames, frames)
@@ -193,7 +195,9 @@ class Batches:
         padded_ends = np.full((self._own_runs, self.run_windows), -1, np.int64)
         padded_ends[: len(own_ends)] = own_ends
         counts = padded_ends >= 0
-        labels = np.where(counts, self._dataset.labels[padded_ends], 0).astype(np.int32)
+        labels = self.labels[padded_ends].astype(np.int32)
+        weights = self.weights[padded_ends] / np.float32(max(windows, 1))
+        labels[~counts], weights[~counts] = 0, 0
         older_from = np.arange(counts.size, dtype=np.int32).reshape(counts.shape)
         for run, frame_index in enumerate(own_index):
             self._dataset.gather(frame_index, frames[run])
@@ -205,7 +209,7 @@ class Batches:
         return Batch(
             frames=frames,
             labels=labels,
-            weights=(self.weights[padded_ends] * counts / max(windows, 1)).astype(np.float32),
+            weights=weights.astype(np.float32),
             older_from=older_from if augmentation.lends else None,
             ends=padded_ends,
             windows=windows,

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -178,18 +179,13 @@ def open_dataset(
         shift_ms = policy.label_shift_ms
     elif shift_ms is None:
         shift_ms = 1000 * stride / meta.fps / 2 + LATENCY_MS
-    shift_ns = round(shift_ms * 1e6)
-    labels = [_labels(one, actions or one.meta.actions, shift_ns, skip_disturbed) for one in recordings]
+    labelled = labels_of(recordings, actions, shift_ms, steps.strides, skip_disturbed=skip_disturbed)
     key_lines = () if policy else tuple(key_notes(recordings, actions))
     actions = policy.actions if policy else actions or meta.actions
-    joined = np.concatenate([label for label, _ in labels])
-    is_target = np.concatenate([target for _, target in labels])
     if not policy:
-        _check_every_action(joined[is_target], actions, [recording.folder for recording in recordings])
+        played = labelled.labels[labelled.is_target]
+        _check_every_action(played, actions, [recording.folder for recording in recordings])
 
-    gaps = [recording.gap_before() for recording in recordings]
-    previous = [previous_actions(label, gap, n) for (label, _), gap, n in zip(labels, gaps, steps.strides, strict=True)]
-    is_rollout = [np.full(len(recording), recording.meta.source == "rollout") for recording in recordings]
     starts = np.concatenate([[0], np.cumsum([len(recording) for recording in recordings])])
     frame = frame_of(meta.frame)
     own = None if frame.shape == meta.frame.shape and frame.crop is None else frame
@@ -200,17 +196,13 @@ def open_dataset(
     return Dataset(
         sources=tuple(np.asarray(source) for source in sources),
         starts=starts.astype(np.int64),
-        labels=joined,
-        previous=np.concatenate(previous),
-        gap_before=np.concatenate(gaps),
-        is_target=is_target,
-        is_correction=np.concatenate(is_rollout) & is_target,
+        **labelled._asdict(),
+        gap_before=np.concatenate([recording.gap_before() for recording in recordings]),
         captured_ns=np.concatenate([recording.captured_ns for recording in recordings]),
         actions=actions,
         meta=meta,
         frame=frame,
         stride=stride,
-        shift_ms=shift_ms,
         apart=steps.apart,
         steps=steps,
         notes=joined_to.notes + key_lines,
@@ -224,6 +216,34 @@ def previous_actions(labels: Ints, gap_before: Bools, stride: int) -> Ints:
     is_near = unbroken[stride:] == unbroken[:-stride]
     previous[stride:][is_near] = labels[:-stride][is_near]
     return previous
+
+
+class Labels(NamedTuple):
+    """What was held `shift_ms` after each frame, see `Dataset`."""
+
+    labels: Ints
+    previous: Ints
+    is_target: Bools
+    is_correction: Bools
+    shift_ms: float
+
+
+def labels_of(
+    recordings: Sequence[Recording],
+    actions: ActionSet | None,
+    shift_ms: float,
+    strides: Sequence[int],
+    *,
+    skip_disturbed: bool,
+) -> Labels:
+    """Of the frames of all `recordings` in a row, by `actions`, or by those of each."""
+    parts = []
+    for recording, stride in zip(recordings, strides, strict=True):
+        labels, is_target = _labels(recording, actions or recording.meta.actions, round(shift_ms * 1e6), skip_disturbed)
+        previous = previous_actions(labels, recording.gap_before(), stride)
+        parts.append((labels, previous, is_target, is_target & (recording.meta.source == "rollout")))
+    labels, previous, is_target, is_correction = map(np.concatenate, zip(*parts, strict=True))
+    return Labels(labels, previous, is_target, is_correction, shift_ms)
 
 
 def _labels(recording: Recording, actions: ActionSet, shift_ns: int, skip_disturbed: bool) -> tuple[Ints, Bools]:

@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -58,6 +58,13 @@ class Observer(Protocol):
     def end_epoch(self, epoch: Epoch) -> None: ...
 
 
+class JudgedBy(NamedTuple):
+    """The windows to judge by, and the labels they have there."""
+
+    dataset: Dataset
+    validation: Batches
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How long to train and how. `budget_s` ends the training in time, whatever the epochs."""
@@ -93,7 +100,8 @@ class Fitting:
 
     Runs till the epochs are done, the time is over, the validation loss stops falling, or `asked_to_stop`. A loss
     that is no number ends it too. The first step, which is compiled, takes no time of the plan: it would be the time in
-    which the learning rate rises. `keep` is called after each epoch, every few minutes within one, and at a stop.
+    which the learning rate rises. `keep` is called after each epoch, every few minutes within one, and at a stop;
+    `relabel` after each, with the part of the training that is done: it may give other labels to judge by.
     """
 
     def __init__(
@@ -107,6 +115,7 @@ class Fitting:
         *,
         observers: Sequence[Observer] = (),
         keep: Callable[[], None] = lambda: None,
+        relabel: Callable[[float], JudgedBy | None] = lambda progress: None,
         asked_to_stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self._learner = learner
@@ -117,6 +126,7 @@ class Fitting:
         self._history = history
         self._observers = observers
         self._keep = keep
+        self._relabel = relabel
         self._asked_to_stop = asked_to_stop
         self._steps = training.steps()
         self._started_s = time.monotonic() - history.passed_s
@@ -139,9 +149,12 @@ class Fitting:
             epoch = history.end_epoch(judgement.loss, judgement.scores, self._passed_s() - history.passed_s)
             if epoch.is_best:
                 history.best_weights = self._learner.weights()
-            self._keep()
             for observer in self._observers:
                 observer.end_epoch(epoch)
+            if relabelled := self._relabel(self._progress(0, history.passed_s)):
+                self._dataset, self._validation = relabelled
+                history.other_labels, history.best_weights = len(history.epochs), []
+            self._keep()
         if ended and (limit := _limit(history, self._plan)):
             return Fit(history, ended, history.epochs[-1], limit=limit)
         if history.best:

@@ -45,7 +45,8 @@ class History:
 
     `passed_s` is the time spent in all sittings, `epoch_s` the part of it on this epoch's batches. `best_weights`
     are those after the epoch with the lowest validation loss. `before` is what the policy that the training started
-    from was worth, if there is one.
+    from was worth, if there is one. `shift` is which of several shifts of the labels was chosen, once it was, and
+    `other_labels` how many epochs were judged by others.
     """
 
     number: int = 1
@@ -58,11 +59,13 @@ class History:
     epochs: list[Epoch] = field(default_factory=list)
     best_weights: list[Array] = field(default_factory=list)
     before: dict[str, Any] = field(default_factory=dict)
+    shift: int | None = None
+    other_labels: int = 0
 
     @property
     def best(self) -> Epoch | None:
-        """The last epoch that was better than all before it."""
-        return next((epoch for epoch in reversed(self.epochs) if epoch.is_best), None)
+        """The last epoch that was better than all before it, of those with the labels of now."""
+        return next((epoch for epoch in reversed(self.epochs[self.other_labels :]) if epoch.is_best), None)
 
     def end_epoch(self, validation_loss: float, scores: Scores, validation_s: float) -> Epoch:
         """Count the epoch under way as complete and begin the next."""
@@ -94,6 +97,8 @@ class History:
             "passed_s": self.passed_s,
             "epochs": [epoch.to_json() for epoch in self.epochs],
             "before": self.before,
+            "shift": self.shift,
+            "other_labels": self.other_labels,
         }
 
     @classmethod

@@ -33,6 +33,7 @@ class Learner:
     the same methods in the same order: what a step returns is the same everywhere, so that they also decide alike.
     `clip_norm` is the largest norm of all gradients together. On a processor the runs are split once more, into
     `strands` that do not wait for each other: one thread each gets more done than all of them in every operation.
+    A network that answers for several `shifts` of the labels learns all of them alike, until one is chosen.
     """
 
     def __init__(
@@ -43,12 +44,16 @@ class Learner:
         clip_norm: float | None = None,
         *,
         strands: int = 1,
+        shifts: int = 1,
     ) -> None:
         self.network = network
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self._clip_norm = clip_norm
         self._strands = strands
+        self.shifts = shifts
+        self._chosen = tf.Variable(0, trainable=False)
+        self._shares = tf.Variable(np.full(shifts, 1 / shifts, np.float32), trainable=False)
         self._strategy = tf.distribute.get_strategy()
         self._replicas = self._strategy.num_replicas_in_sync
         self._local_replicas = 1 if self._replicas == 1 else len(self._strategy.extended.worker_devices)
@@ -66,12 +71,23 @@ class Learner:
         return Step(float(loss), int(right), float(mean_passed_s), bool(stops > 0))
 
     def predict(self, batch: Batch) -> Floats:
-        """(R, W, A) float32: the probabilities of all windows in this worker's share of the batch."""
+        """(R, W, A) float32: the probabilities of all windows in this worker's share of the batch, for the shift that
+        is chosen."""
+        chosen: Floats = self.predict_shifts(batch)[:, :, int(self._chosen.numpy())]
+        return chosen
+
+    def predict_shifts(self, batch: Batch) -> Floats:
+        """(R, W, S, A) float32: for each shift."""
         per_replica = self._predict(self._spread(batch.frames, batch.older_from))
         probabilities = np.concatenate(
             [part.numpy() for part in self._strategy.experimental_local_results(per_replica)]
         )
-        return probabilities.reshape(*batch.labels.shape, -1)
+        return probabilities.reshape(*batch.ends.shape, self.shifts, -1)
+
+    def choose(self, shift: int) -> None:
+        """Answer for this one of the shifts, and learn no other any more."""
+        self._chosen.assign(shift)
+        self._shares.assign(np.arange(self.shifts) == shift)
 
     def summed(self, values: Array) -> Array:
         """`values` added up over all workers, the same bits everywhere."""
@@ -100,12 +116,18 @@ class Learner:
     def loss_and_gradients(
         self, frames: Any, labels: Any, weights: Any, older_from: Any, *, training: bool
     ) -> tuple[Any, Any, Any]:
-        """Loss (), gradients of all trainable weights, and probabilities (R * W, A) of one batch of runs."""
+        """Loss (), gradients of all trainable weights, and probabilities (R * W, A) of one batch of runs.
+
+        Loss and probabilities are for the shift that is chosen, with several the gradients for all of them.
+        """
         with tf.GradientTape() as tape:
             probabilities = probabilities_of_runs(self.network, frames, older_from, training=training)
-            losses = keras.losses.sparse_categorical_crossentropy(tf.reshape(labels, [-1]), probabilities)
-            loss = tf.reduce_sum(tf.reshape(weights, [-1]) * losses)
-        return loss, tape.gradient(loss, self.network.model.trainable_variables), probabilities
+            probabilities = tf.reshape(probabilities, (-1, self.shifts, probabilities.shape[-1] // self.shifts))
+            losses = keras.losses.sparse_categorical_crossentropy(tf.reshape(labels, (-1, self.shifts)), probabilities)
+            losses = tf.reduce_sum(tf.reshape(weights, (-1, self.shifts)) * losses, axis=0)
+            loss = tf.reduce_sum(tf.cast(self._shares, losses.dtype) * losses)
+        gradients = tape.gradient(loss, self.network.model.trainable_variables)
+        return losses[self._chosen], gradients, tf.gather(probabilities, self._chosen, axis=1)
 
     def _variables(self) -> list[Any]:
         # Not the learning rate: each step sets it.
@@ -149,7 +171,8 @@ class Learner:
         probabilities = tf.concat([strand[2] for strand in strands], 0)
         self.optimizer.apply_gradients(zip(self._clipped(gradients), variables, strict=True))
         said = tf.argmax(probabilities, axis=1, output_type=tf.int32)
-        right = tf.reshape(counts, [-1]) & (said == tf.reshape(labels, [-1]))
+        labels = tf.gather(tf.reshape(labels, (-1, self.shifts)), self._chosen, axis=1)
+        right = tf.reshape(counts, [-1]) & (said == labels)
         return loss, tf.math.count_nonzero(right), tf.identity(news)
 
     def _parts(self, frames: Any, older_from: Any) -> list[slice]:
