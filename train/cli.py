@@ -109,7 +109,7 @@ def train(options: TrainOptions, console: Console, here: Cluster, sources: dict[
             learned = learn(options, prepared, strategy, here, console, stop.is_set)
         resume = f"go on with: {options.resume_command()}"
         if not isinstance(learned, Learned):
-            say(console, f"stopped before an epoch was done that makes a policy; {resume}")
+            say(console, f"stopped in the first epoch, before there was a policy; {resume}")
             return STOPPED
         if here.workers > 1:
             silence_libraries()  # a worker that leaves before the others counts as crashed with TensorFlow

@@ -103,7 +103,7 @@ def test_two_frames_show_what_one_cannot(recording: Path, tmp_path: Path, capfd:
 
 @pytest.mark.slow(20)
 def test_how_late_the_keys_are_is_found_unless_it_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    recording = bar_recording(tmp_path / "rec", 2600, late=3)
+    recording = bar_recording(tmp_path / "rec", 2000, late=3)
     found, told = tmp_path / "found", tmp_path / "told"
     assert main([str(recording), "--out", str(found), "--epochs", "3", *QUICK]) == 0
     said = capfd.readouterr().out

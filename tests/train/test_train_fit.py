@@ -101,7 +101,7 @@ def told(
 
 
 def test_other_labels_begin_a_new_count_of_what_is_best() -> None:
-    learner = ToldLearner([0.9, 0.5, 0.7, 0.6])
+    learner = ToldLearner([0.9, 0.6, 0.5, 0.7, 0.6])
     asked: list[float] = []
     kept: list[tuple[int, int]] = []
 
@@ -113,13 +113,12 @@ def test_other_labels_begin_a_new_count_of_what_is_best() -> None:
     training._relabel = relabel
     training._keep = lambda: kept.append((training._history.number, training._history.other_labels))
     result = training.run()
-    assert asked == [0.25, 0.5, 0.75, 1.0]
-    assert kept == [(2, 0), (3, 2), (4, 2), (5, 2)]  # an interruption does not come between
-    assert result.history.best is not None and result.history.best.number == 3
-    assert int(result.history.best_weights[0]) == 3
-    assert [epoch.is_best for epoch in result.history.epochs] == [True, False, True, False]
+    assert asked == [0.2, 0.4, 0.6, 0.8, 1.0]
+    assert kept == [(2, 0), (3, 1), (4, 1), (5, 1), (6, 1)]  # an interruption does not come between
+    assert [epoch.is_best for epoch in result.history.epochs] == [True, True, False, True, False]
+    assert int(result.history.best_weights[0]) == 4
     again = History.from_json(result.history.to_json())
-    assert again.best is not None and again.best.number == 3
+    assert again.best is not None and again.best.number == 4
 
 
 def fitted(learner: ToldLearner, **changed: float) -> Fit:

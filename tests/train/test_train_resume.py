@@ -21,6 +21,7 @@ from train.fitting.history import History
 from train.metrics import score
 
 QUICK = ["--batch", "32", "--epochs", "3", "--deterministic"]
+TWICE = ["--batch", "32", "--epochs", "2", "--deterministic"]
 
 
 @pytest.fixture(scope="module")
@@ -49,20 +50,26 @@ def weights(policy: Path) -> bytes:
         return archive.read("model.weights.h5")
 
 
-@pytest.mark.training
-@pytest.mark.slow(40)
-def test_an_interrupted_training_ends_as_an_uninterrupted_one(recording: Path, tmp_path: Path) -> None:
-    whole, stopped, killed = tmp_path / "whole", tmp_path / "stopped", tmp_path / "killed"
-    subprocess.run(command(recording, "--out", whole, *QUICK), check=True, capture_output=True)
+def label_shift_ms(policy: Path) -> float:
+    return float(json.loads((policy / "policy.json").read_text())["label_shift_ms"])
 
-    interrupted = eventful("signal", int(signal.SIGINT), recording, "--out", stopped, *QUICK)
+
+@pytest.mark.training
+@pytest.mark.slow(60)
+def test_an_interrupted_training_ends_as_an_uninterrupted_one(tmp_path: Path) -> None:
+    """Keys that are late: after the first of two epochs the labels are chosen, in the second it is interrupted."""
+    recording = bar_recording(tmp_path / "rec", 2000, late=3)
+    whole, stopped, killed = tmp_path / "whole", tmp_path / "stopped", tmp_path / "killed"
+    subprocess.run(command(recording, "--out", whole, *TWICE), check=True, capture_output=True)
+
+    interrupted = eventful("signal", int(signal.SIGINT), recording, "--out", stopped, *TWICE)
     assert interrupted.returncode == 130
     assert f"go on with: train --out {stopped} --resume" in interrupted.stdout
     assert (stopped / "policy.tflite").exists()
-    assert eventful("signal", int(signal.SIGKILL), recording, "--out", killed, *QUICK).returncode == -signal.SIGKILL
+    assert eventful("signal", int(signal.SIGKILL), recording, "--out", killed, *TWICE).returncode == -signal.SIGKILL
     assert (killed / CHECKPOINT_FILE).exists()
 
-    again = subprocess.run(command(recording, "--out", stopped, *QUICK), capture_output=True, text=True)
+    again = subprocess.run(command(recording, "--out", stopped, *TWICE), capture_output=True, text=True)
     assert again.returncode == 2
     assert "found an unfinished training" in again.stderr
     other = subprocess.run(
@@ -80,7 +87,8 @@ def test_an_interrupted_training_ends_as_an_uninterrupted_one(recording: Path, t
         assert resumed.stdout.rstrip().endswith(f"next: play {out}")
         assert weights(out) == weights(whole)
         epochs = json.loads((out / "report" / "metrics.json").read_text())["epochs"]
-        assert [epoch["number"] for epoch in epochs] == [1, 2, 3]
+        assert [epoch["number"] for epoch in epochs] == [1, 2]
+        assert label_shift_ms(out) == label_shift_ms(whole)
         assert not (out / CHECKPOINT_FILE).exists()
 
 

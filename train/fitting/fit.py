@@ -153,7 +153,9 @@ class Fitting:
                 observer.end_epoch(epoch)
             if relabelled := self._relabel(self._progress(0, history.passed_s)):
                 self._dataset, self._validation = relabelled
-                history.other_labels, history.best_weights = len(history.epochs), []
+                judgement = judge(self._learner, self._dataset, self._validation)
+                history.judge_again(judgement.loss, judgement.scores)
+                history.best_weights = self._learner.weights()
             self._keep()
         if ended and (limit := _limit(history, self._plan)):
             return Fit(history, ended, history.epochs[-1], limit=limit)

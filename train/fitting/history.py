@@ -1,6 +1,6 @@
 """Where a training stands: what the loop must know, beside the learner's state, to go on after an interruption."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agent.arrays import Array
@@ -84,6 +84,11 @@ class History:
         self.step = self.right = self.windows = 0
         self.loss_sum = self.epoch_s = 0.0
         return epoch
+
+    def judge_again(self, validation_loss: float, scores: Scores) -> None:
+        """The last epoch is judged by other labels, which those before it cannot be compared by."""
+        self.epochs[-1] = replace(self.epochs[-1], validation_loss=validation_loss, scores=scores, is_best=True)
+        self.other_labels = len(self.epochs) - 1
 
     def to_json(self) -> dict[str, Any]:
         """All but the best weights."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LATER_MS = (0, 40, 80, 120, 160, 200, 240)  # than half a decision and the latency
 CHOSEN_AFTER = 0.4  # of the training: it knows something then, and can learn more
 LEAST_GAIN = 0.02  # of the loss, to leave the first
-LEAST_JUDGED = 300  # windows: fewer say little
+LEAST_JUDGED = 200  # windows: fewer say little
 
 
 def best_shift(learner: "Learner", validation: Batches, shifted: Sequence[Labels]) -> int:
