@@ -145,10 +145,8 @@ def _learn(
             strands=strands(),
             shifts=len(tried),
         )
-    say(
-        console,
-        f"{options.encoder}, {parameters(network.model):,} parameters; * marks the lowest validation loss so far",
-    )
+    made = parameters(network.model) - parameters(network.answer) * (len(tried) - 1) // len(tried)
+    say(console, f"{options.encoder}, {made:,} parameters; * marks the lowest validation loss so far")
     digest = prepared.digest()
     settings = {name: value for name, value in options.to_json().items() if name not in ("out", "resume")}
     require_alike(learner, here, {"settings": json.dumps(settings), "recordings": digest})
