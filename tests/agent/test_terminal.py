@@ -70,7 +70,7 @@ def test_collect_records_on_where_nobody_reads_and_a_signal_ends_it(
         assert process.wait(PATIENCE_S) == 0
     found = Recording.open(recording)
     assert found.problems == ()
-    assert found.gap_before()[1:].sum() == 2
+    assert found.gap_before()[1:].sum() >= 2  # two pauses; on a busy machine stalls are gaps too
 
 
 @pytest.mark.slow(15)

@@ -149,14 +149,14 @@ class Fitting:
             epoch = history.end_epoch(judgement.loss, judgement.scores, self._passed_s() - history.passed_s)
             if epoch.is_best:
                 history.best_weights = self._learner.weights()
-            for observer in self._observers:
-                observer.end_epoch(epoch)
             if relabelled := self._relabel(self._progress(0, history.passed_s)):
                 self._dataset, self._validation = relabelled
                 judgement = judge(self._learner, self._dataset, self._validation)
                 history.judge_again(judgement.loss, judgement.scores)
                 history.best_weights = self._learner.weights()
             self._keep()
+            for observer in self._observers:
+                observer.end_epoch(history.epochs[-1])
         if ended and (limit := _limit(history, self._plan)):
             return Fit(history, ended, history.epochs[-1], limit=limit)
         if history.best:
