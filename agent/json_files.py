@@ -32,9 +32,17 @@ def read_json(path: Path) -> Any:
         raise TwoframeError("found no plain file, expected JSON")
     content = read_short(path, MAX_JSON_BYTES)
     try:
-        return json.loads(content)
+        return json.loads(content, parse_int=_number)
     except (ValueError, RecursionError) as error:
         raise TwoframeError(f"found no JSON ({str(error)[:80]}), expected what twoframe wrote") from None
+
+
+def _number(text: str) -> int:
+    """No longer than 64 bits: who makes a float of it, or an array, need not think of others."""
+    number = int(text)
+    if number.bit_length() > 63:
+        raise ValueError(f"a number of {len(text)} digits")
+    return number
 
 
 def read_short(path: Path, most: int) -> bytes:

@@ -15,6 +15,8 @@ from conftest import PATIENCE_S, ROOT, Start, ended, focused_title, wait_for, wi
 from played import KEYS, all_go_up, assert_stays, heard_keys, held_key, keys_down
 from Xlib import X
 
+from agent.errors import TwoframeError
+from agent.policy.format import read_policy_meta
 from agent.policy.step import Policy
 from games.window.display import VirtualDisplay
 
@@ -174,6 +176,24 @@ def test_an_altered_policy_is_refused(name: str, policy: Path, tmp_path: Path) -
     content[len(content) // 2 :] = b"x" * 9
     (copy / name).write_bytes(content)
     assert_refused(copy, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("longest_holds_s", value) for value in ("long", [1, 2], [1, 2, "3"], [1, 2, True], [1, 2, -3])),
+        *((name, 10**400) for name in ("fps", "label_shift_ms")),
+        ("longest_holds_s", [1, 2, 10**400]),
+    ],
+)
+def test_a_policy_that_train_cannot_have_written_is_refused(
+    name: str, value: object, policy: Path, tmp_path: Path
+) -> None:
+    copy = damaged(policy, tmp_path)
+    settings = json.loads((copy / "policy.json").read_text())
+    (copy / "policy.json").write_text(json.dumps({**settings, name: value}))
+    with pytest.raises(TwoframeError, match="a number of 401 digits" if "0" * 400 in str(value) else name):
+        read_policy_meta(copy)
 
 
 def assert_refused(folder: Path, name: str) -> None:
