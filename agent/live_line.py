@@ -44,6 +44,11 @@ def say(console: Console, text: str) -> None:
     console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
 
+def clock(seconds: float) -> str:
+    """Minutes and seconds, `4:05`."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
 class LiveLine:
     """Shows `render()` in place four times a second on a terminal, elsewhere as a plain line every `plain_s`.
 

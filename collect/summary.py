@@ -7,6 +7,7 @@ import numpy as np
 from agent.actions import ActionSet
 from agent.arrays import Ints
 from agent.command_line.terminal import begun, typed
+from agent.live_line import clock
 from agent.pacing import WAITING
 from agent.recording.format import AGENT
 from agent.recording.journal import Journal
@@ -129,11 +130,6 @@ def shares(names: Sequence[str], counts: Ints) -> str:
     """`left 20% forward 61% right 19%`."""
     total = max(int(counts.sum()), 1)
     return " ".join(f"{name} {count / total:.0%}" for name, count in zip(names, counts, strict=True))
-
-
-def clock(seconds: float) -> str:
-    """Minutes and seconds, `4:05`."""
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
 def megabytes(size: int) -> str:

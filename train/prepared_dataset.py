@@ -15,7 +15,7 @@ from agent.frames import Image
 from agent.recording.key_log import never_pressed
 from agent.recording.learned_from import LearnedFrom, recording_digest
 from train.dataset.batches import Augmentation, Rehearsal
-from train.dataset.dataset import Dataset, Labels, channel_statistics, labels_of, open_dataset
+from train.dataset.dataset import Dataset, ShiftedLabels, channel_statistics, labels_of, open_dataset
 from train.dataset.frame_windows import Split, frame_windows_of, require_windows, split, split_off
 from train.dataset.remembered import Draw, Parts, judged_parts, split_remembered
 from train.metrics import Scores, commonest, score, share
@@ -30,10 +30,9 @@ STANDING = 0.9  # of the windows: more are no game that is played
 class PreparedDataset:
     """`training` and `validation` (M,) int64 are the last frames of the windows.
 
-    `baselines` are the players that know nothing, by name, on the validation windows. `mean` and `deviation` (C,)
-    float32 are those of the pixels to learn from, 0..255. Of a training that goes on from the policy `start`, `is_new`
-    (T,) bool are the frames of recordings that it was not learned from, and `rehearsal` says how much of the old ones
-    is learned.
+    `mean` and `deviation` (C,) float32 are those of the pixels to learn from, 0..255. Of a training that goes on from
+    the policy `start`, `is_new` (T,) bool are the frames of recordings that it was not learned from, and `rehearsal`
+    says how much of the old ones is learned.
     """
 
     sources: Sources
@@ -41,13 +40,23 @@ class PreparedDataset:
     split: Split
     training: Ints
     validation: Ints
-    baselines: dict[str, Scores]
     augmentation: Augmentation
     mean: Floats
     deviation: Floats
     start: StartingPolicy | None = None
     is_new: Bools | None = None
     rehearsal: Rehearsal | None = None
+
+    @property
+    def baselines(self) -> dict[str, Scores]:
+        """The players that know nothing, by name, on the validation windows."""
+        dataset, actions = self.dataset, len(self.dataset.actions)
+        labels, is_change = dataset.labels[self.validation], dataset.is_change[self.validation]
+        players = {
+            "repeat the last action": dataset.previous[self.validation],
+            "always the commonest": commonest(labels, actions),
+        }
+        return {name: score(labels, said, is_change, actions) for name, said in players.items()}
 
     def digest(self) -> str:
         """Of what is learned from: the actions and times of all frames, and their pixels here and there; and of the
@@ -104,7 +113,6 @@ def prepare_dataset(
         split=drawn,
         training=training,
         validation=validation,
-        baselines=_baselines(dataset, validation),
         augmentation=options.augmentation(dataset.actions),
         mean=mean,
         deviation=deviation,
@@ -114,37 +122,26 @@ def prepare_dataset(
     )
 
 
-def _baselines(dataset: Dataset, validation: Ints) -> dict[str, Scores]:
-    labels, is_change = dataset.labels[validation], dataset.is_change[validation]
-    players = {
-        "repeat the last action": dataset.previous[validation],
-        "always the commonest": commonest(labels, len(dataset.actions)),
-    }
-    return {name: score(labels, said, is_change, len(dataset.actions)) for name, said in players.items()}
-
-
-def labels_later(prepared: PreparedDataset, options: TrainOptions, shift_ms: float) -> Labels:
+def labels_later(prepared: PreparedDataset, options: TrainOptions, shift_ms: float) -> ShiftedLabels:
     """What was held so much later than each frame."""
     dataset = prepared.dataset
     return labels_of(
         prepared.sources.recordings,
         ActionSet.parse(options.keys) if options.keys else None,
         shift_ms,
-        dataset.steps.strides if dataset.steps else [dataset.stride] * len(dataset.sources),
+        dataset.strides,
         skip_disturbed=options.skip_disturbed,
     )
 
 
-def relabelled(prepared: PreparedDataset, options: TrainOptions, labels: Labels) -> PreparedDataset:
+def relabelled(prepared: PreparedDataset, options: TrainOptions, labels: ShiftedLabels) -> PreparedDataset:
     """The same with other labels."""
     dataset = replace(prepared.dataset, **labels._asdict())
-    validation = frame_windows_of(dataset, prepared.split.validation, options.frames)
     return replace(
         prepared,
         dataset=dataset,
         training=frame_windows_of(dataset, prepared.split.training, options.frames),
-        validation=validation,
-        baselines=_baselines(dataset, validation),
+        validation=frame_windows_of(dataset, prepared.split.validation, options.frames),
     )
 
 

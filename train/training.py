@@ -17,7 +17,7 @@ from agent.live_line import say
 from agent.machine import usable_cpus
 from agent.policy.format import MODEL_FILE
 from train.dataset.batches import Batches, Share
-from train.dataset.dataset import Labels
+from train.dataset.dataset import ShiftedLabels
 from train.dataset.frame_windows import frame_window_weights
 from train.encoders import RECIPES
 from train.fitting.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
@@ -40,13 +40,11 @@ from train.report.gains import Worth, is_worse, worth, worth_lines
 class Learned:
     """A network with the weights of the epoch `kept`, and how it came to them; without one, only `fit`.
 
-    `prepared` has the labels that were learned in the end; the network answers for several shifts of them, `shift` is
-    the one of these.
+    `prepared` has the labels that were learned in the end; the network may answer for several shifts of them.
     """
 
     prepared: PreparedDataset
     network: Network
-    shift: int
     fit: Fit
     kept: Epoch
     judgement: Judgement
@@ -214,9 +212,7 @@ def _learn(
         judgement = judge(learner, prepared.dataset, validation)
     copycat = find_copycat(learner, prepared.dataset, validation, judgement, frames=options.frames)
     gains = {"before": history.before, "after": worth_now(judgement)} if history.before else {}
-    return Learned(
-        prepared, network, history.shift or 0, fit, kept, judgement, copycat, time.monotonic() - started_s, gains
-    )
+    return Learned(prepared, network, fit, kept, judgement, copycat, time.monotonic() - started_s, gains)
 
 
 def epoch_to_keep(end: Epoch, history: History, worth_at_end: Worth) -> Epoch:
@@ -249,7 +245,7 @@ def build(options: TrainOptions, prepared: PreparedDataset, precision: str, *, s
     return network
 
 
-def tried_labels(options: TrainOptions, prepared: PreparedDataset) -> list[Labels]:
+def tried_labels(options: TrainOptions, prepared: PreparedDataset) -> list[ShiftedLabels]:
     """Those of each shift to choose from: one alone where it was told, or cannot be judged."""
     given = options.label_shift_ms is not None or prepared.start is not None
     later_ms = LATER_MS[:1] if given or len(prepared.validation) < LEAST_JUDGED else LATER_MS
@@ -257,7 +253,7 @@ def tried_labels(options: TrainOptions, prepared: PreparedDataset) -> list[Label
 
 
 def _training(
-    options: TrainOptions, prepared: PreparedDataset, strategy: Any, here: Cluster, tried: Sequence[Labels]
+    options: TrainOptions, prepared: PreparedDataset, strategy: Any, here: Cluster, tried: Sequence[ShiftedLabels]
 ) -> Batches:
     """What is learned, with the labels of every shift that is tried."""
     prepared_for = [relabelled(prepared, options, labels) for labels in tried]

@@ -52,7 +52,7 @@ def write_policy(options: TrainOptions, learned: Learned) -> Agreement:
     write_page(options.out / "report", page_of(options, prepared, figures, learned.copycat, learned.fit, learned.kept))
     # Of its own: on one device, in the precision that play computes with.
     network = build(options, prepared, "float32")
-    copy_weights(learned.network, network, shift=learned.shift)
+    copy_weights(learned.network, network, shift=learned.fit.history.shift or 0)
     return export(options.out, network, policy, dataset, learned.judgement, options.weights)
 
 

@@ -37,12 +37,13 @@ class LongHolds:
             self.broken_off()
             self._held = action, now_ns
         since_ns = self._held[1]
-        hold = LongHold(action, (since_ns - self._begun_ns) / 1e9, (now_ns - since_ns) / 1e9)
+        seconds = (now_ns - since_ns) / 1e9
+        if not self._longest_s or seconds <= max(FACTOR * self._longest_s[action], LEAST_S):
+            return
         if self.is_long:
-            self.found[-1] = hold
-        elif self._longest_s and hold.seconds > max(FACTOR * self._longest_s[action], LEAST_S):
-            self.found.append(hold)
-            self.is_long = True
+            self.found.pop()  # it goes on
+        self.found.append(LongHold(action, (since_ns - self._begun_ns) / 1e9, seconds))
+        self.is_long = True
 
     def broken_off(self) -> None:
         """Nothing is held now, or something else, or by somebody else."""

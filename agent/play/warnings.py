@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from agent.live_line import clock
 from agent.machine import usable_cpus
 from agent.pacing import WAITING, Pacer
 from agent.play.long_holds import LongHold
@@ -126,16 +127,12 @@ def _stuck(rollout: Rollout, meta: PolicyMeta) -> str | None:
     if not holds:
         return None
     worst = max(holds, key=lambda hold: hold.seconds)
-    where = f"at {_clock(worst.from_s)}"
+    where = f"at {clock(worst.from_s)}"
     if len(holds) > 1:
-        where += f", and {len(holds) - 1} more, the first at {_clock(holds[0].from_s)}"
+        where += f", and {len(holds) - 1} more, the first at {clock(holds[0].from_s)}"
     return (
         f"warning: {held_long(worst, meta)} ({where}); play --record and take over there, then train --from this policy"
     )
-
-
-def _clock(seconds: float) -> str:
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
 def _one_action(rollout: Rollout, meta: PolicyMeta) -> str | None:

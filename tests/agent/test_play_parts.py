@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -187,9 +188,32 @@ class SlowScreen:
         return np.zeros((box.height, box.width, 4), np.uint8)
 
 
+def loop_over(
+    screen: SlowScreen,
+    policy: Policy,
+    rollout: Rollout,
+    pacer: Pacer,
+    switches: Switches,
+    say: Callable[[str], None],
+    check: Callable[[], None],
+) -> LiveLoop:
+    """The live loop on a region of `screen`; its keys go nowhere."""
+    return LiveLoop(
+        FocusGate(FixedRegion(Box(0, 0, 64, 48)), screen, switches),  # type: ignore[arg-type]
+        screen,  # type: ignore[arg-type]
+        policy,
+        Control(Held(), switches, Hotkeys(), touch=True),
+        pacer,
+        switches,
+        rollout,
+        say,
+        check,
+    )
+
+
 def test_where_no_frame_follows_another_it_says_why_nothing_is_pressed(policy: Path) -> None:
     loaded = Policy.load(policy, threads=1)
-    held, switches, rollout, pacer = Held(), Switches(), Rollout(3), Pacer(loaded.meta.fps)
+    switches, rollout, pacer = Switches(), Rollout(3), Pacer(loaded.meta.fps)
     said: list[str] = []
 
     def say(text: str) -> None:
@@ -197,18 +221,7 @@ def test_where_no_frame_follows_another_it_says_why_nothing_is_pressed(policy: P
         switches.ended = text.startswith("warning: a frame and its decision take")
 
     screen = SlowScreen()
-    loop = LiveLoop(
-        FocusGate(FixedRegion(Box(0, 0, 64, 48)), screen, switches),  # type: ignore[arg-type]
-        screen,  # type: ignore[arg-type]
-        loaded,
-        Control(held, switches, Hotkeys(), touch=True),
-        pacer,
-        switches,
-        rollout,
-        say,
-        lambda: None,
-    )
-    loop.run(duration_s=PATIENCE_S)
+    loop_over(screen, loaded, rollout, pacer, switches, say, lambda: None).run(duration_s=PATIENCE_S)
     assert rollout.decisions == 0
     assert switches.ended, said
     nothing, why, *_ = summary(rollout, pacer, loaded, shadow=False)
@@ -228,7 +241,7 @@ class StillScreen(SlowScreen):
 def test_it_says_once_that_a_takeover_would_teach_where_it_is_stuck(policy: Path) -> None:
     loaded = Policy.load(policy, threads=1)
     loaded.meta = replace(loaded.meta, longest_holds_s=(0.1, 0.1, 0.1))
-    held, switches, pacer = Held(), Switches(), Pacer(loaded.meta.fps)
+    switches, pacer = Switches(), Pacer(loaded.meta.fps)
     rollout = Rollout(3, long_holds=LongHolds(loaded.meta.longest_holds_s))
     said: list[str] = []
     screen = StillScreen()
@@ -239,18 +252,7 @@ def test_it_says_once_that_a_takeover_would_teach_where_it_is_stuck(policy: Path
             rollout.broken_off()
         switches.ended = len(rollout.long_holds.found) == 2
 
-    loop = LiveLoop(
-        FocusGate(FixedRegion(Box(0, 0, 64, 48)), screen, switches),  # type: ignore[arg-type]
-        screen,  # type: ignore[arg-type]
-        loaded,
-        Control(held, switches, Hotkeys(), touch=True),
-        pacer,
-        switches,
-        rollout,
-        said.append,
-        check,
-    )
-    loop.run(duration_s=PATIENCE_S)
+    loop_over(screen, loaded, rollout, pacer, switches, said.append, check).run(duration_s=PATIENCE_S)
     assert len(rollout.long_holds.found) == 2
     (stuck,) = (text for text in said if "stuck" in text)
     assert "taking over here would teach it most (play --record keeps it)" in stuck

@@ -104,7 +104,7 @@ class Batches:
         self._dataset = dataset
         self._stretches = stretches
         self.weights = weights
-        self.labels = dataset.labels if labels is None else labels
+        self._labels = dataset.labels if labels is None else labels
         self._frames = frames
         self._rehearsal = rehearsal
         self.run_frames = max(run_frames, frames)
@@ -195,7 +195,7 @@ class Batches:
         padded_ends = np.full((self._own_runs, self.run_windows), -1, np.int64)
         padded_ends[: len(own_ends)] = own_ends
         counts = padded_ends >= 0
-        labels = self.labels[padded_ends].astype(np.int32)
+        labels = self._labels[padded_ends].astype(np.int32)
         weights = self.weights[padded_ends] / np.float32(max(windows, 1))
         labels[~counts], weights[~counts] = 0, 0
         older_from = np.arange(counts.size, dtype=np.int32).reshape(counts.shape)

@@ -75,6 +75,11 @@ class Dataset:
         return self.meta.fps / self.stride
 
     @property
+    def strides(self) -> Sequence[int]:
+        """Frames from one that the policy sees to the next, in each recording."""
+        return self.steps.strides if self.steps else [self.stride] * len(self.sources)
+
+    @property
     def widest_apart(self) -> int:
         """Frames between neighbours of a window, in the recording where they are most."""
         return max(self.steps.aparts) if self.steps else self.apart
@@ -127,8 +132,7 @@ class Dataset:
     def spacing(self, windows: Ints) -> Spacing:
         """From the frame seen before to the last of the `windows` that end at these: 1st, 50th, 99th percentile."""
         inside = windows[self.previous[windows] >= 0]
-        strides = np.array(self.steps.strides if self.steps else [self.stride] * len(self.sources))
-        strides = strides[np.searchsorted(self.starts, inside, side="right") - 1]
+        strides = np.array(self.strides)[np.searchsorted(self.starts, inside, side="right") - 1]
         spacings = self.captured_ns[inside] - self.captured_ns[inside - strides]
         if not len(spacings):
             period_ns = round(1e9 / self.fps)
@@ -218,7 +222,7 @@ def previous_actions(labels: Ints, gap_before: Bools, stride: int) -> Ints:
     return previous
 
 
-class Labels(NamedTuple):
+class ShiftedLabels(NamedTuple):
     """What was held `shift_ms` after each frame, see `Dataset`."""
 
     labels: Ints
@@ -235,7 +239,7 @@ def labels_of(
     strides: Sequence[int],
     *,
     skip_disturbed: bool,
-) -> Labels:
+) -> ShiftedLabels:
     """Of the frames of all `recordings` in a row, by `actions`, or by those of each."""
     parts = []
     for recording, stride in zip(recordings, strides, strict=True):
@@ -243,7 +247,7 @@ def labels_of(
         previous = previous_actions(labels, recording.gap_before(), stride)
         parts.append((labels, previous, is_target, is_target & (recording.meta.source == "rollout")))
     labels, previous, is_target, is_correction = map(np.concatenate, zip(*parts, strict=True))
-    return Labels(labels, previous, is_target, is_correction, shift_ms)
+    return ShiftedLabels(labels, previous, is_target, is_correction, shift_ms)
 
 
 def _labels(recording: Recording, actions: ActionSet, shift_ns: int, skip_disturbed: bool) -> tuple[Ints, Bools]:

@@ -242,9 +242,7 @@ def judge(
 def judged(dataset: Dataset, weights: Floats, ends: Ints, probabilities: Floats) -> Judgement:
     """What `probabilities` (M, A) of the windows that end at `ends` are worth; `weights` (T,) are those of the loss."""
     labels = dataset.labels[ends]
-    likelihood = np.take_along_axis(probabilities, labels[:, None], axis=1)[:, 0]
-    # A maximum with 1e-7, as Keras takes it: a certain error costs much, not infinitely much. NaN stays NaN.
-    losses = -np.log(np.maximum(likelihood, 1e-7))
+    losses = cross_entropies(labels, probabilities)
     return Judgement(
         ends=ends,
         probabilities=probabilities,
@@ -252,6 +250,14 @@ def judged(dataset: Dataset, weights: Floats, ends: Ints, probabilities: Floats)
         loss=float(np.average(losses, weights=weights[ends])),
         scores=score(labels, probabilities.argmax(axis=1), dataset.is_change[ends], len(dataset.actions)),
     )
+
+
+def cross_entropies(labels: Ints, probabilities: Floats) -> Floats:
+    """The losses (...) float32 of `probabilities` (..., A) where `labels` (...) are right."""
+    likelihood = np.take_along_axis(probabilities, labels[..., None], axis=-1)[..., 0]
+    # A maximum with 1e-7, as Keras takes it: a certain error costs much, not infinitely much. NaN stays NaN.
+    losses: Floats = -np.log(np.maximum(likelihood, 1e-7))
+    return losses
 
 
 def learning_rate_share(progress: float) -> float:

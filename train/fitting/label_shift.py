@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from agent.arrays import Bools
-from train.dataset.batches import Batches
-from train.dataset.dataset import Labels
+from train.dataset.batches import Batches, ahead
+from train.dataset.dataset import ShiftedLabels
+from train.fitting.fit import cross_entropies
 
 if TYPE_CHECKING:
     from train.fitting.learner import Learner
@@ -24,17 +25,16 @@ LEAST_GAIN = 0.02  # of the loss, to leave the first
 LEAST_JUDGED = 200  # windows: fewer say little
 
 
-def best_shift(learner: "Learner", validation: Batches, shifted: Sequence[Labels]) -> int:
+def best_shift(learner: "Learner", validation: Batches, shifted: Sequence[ShiftedLabels]) -> int:
     """Which of the `shifted` labels the network, which answers for each, tells best of the validation windows that have
     all; the first where the gain is small."""
     labels = np.stack([each.labels for each in shifted], axis=1)
     is_known: Bools = np.logical_and.reduce([each.is_target for each in shifted])
     losses = np.zeros(len(shifted))
-    for batch in validation.in_order():
+    for batch in ahead(validation.in_order()):
         counts = (batch.ends >= 0) & is_known[batch.ends]
-        likelihoods = learner.predict_shifts(batch)[counts]  # (M, S, A)
-        right = np.take_along_axis(likelihoods, labels[batch.ends[counts]][..., None], axis=-1)
-        losses -= np.log(np.maximum(right[..., 0], 1e-7)).sum(axis=0)
+        probabilities = learner.predict_shifts(batch)[counts]  # (M, S, A)
+        losses += cross_entropies(labels[batch.ends[counts]], probabilities).sum(axis=0)
     losses = learner.summed(losses)
     best = int(losses.argmin())
     return best if losses[best] < (1 - LEAST_GAIN) * losses[0] else 0

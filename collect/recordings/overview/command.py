@@ -13,11 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.errors import UsageError, printable
-from agent.live_line import say
+from agent.live_line import clock, say
 from agent.recording.reader import find_recordings
 from collect.recordings.arguments import Recordings
 from collect.recordings.overview.rows import Row, from_here, learned_in, places_of_policies, row_of
-from collect.summary import clock, megabytes, shares
+from collect.summary import megabytes, shares
 
 BAR = 20  # letters
 

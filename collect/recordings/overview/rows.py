@@ -7,10 +7,11 @@ from pathlib import Path
 
 from agent.errors import TwoframeError
 from agent.json_files import read_json
+from agent.live_line import clock
 from agent.recording.format import PERSON
 from agent.recording.learned_from import LearnedFrom, recording_digest
 from agent.recording.reader import Recording
-from collect.summary import action_counts, clock, megabytes
+from collect.summary import action_counts, megabytes
 
 POLICY_JSON = "policy.json"  # of a policy's folder
 # One for each action in their order; the first eight are those of Okabe and Ito (2008) for the colour-blind.
