@@ -118,6 +118,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--disturbed", action="store_true", help="the game disturbs itself")
     parser.add_argument("--reaction-ms", type=float, default=0.0, metavar="MS")
     parser.add_argument("--size", metavar="WIDTHxHEIGHT")
+    parser.add_argument(
+        "--seed", type=int, default=RECORD_SEED, metavar="N", help=f"of the first episode ({RECORD_SEED})"
+    )
     options = parser.parse_args(argv)
     os.environ["SDL_VIDEODRIVER"] = "dummy"
     record(
@@ -128,6 +131,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         disturbed=options.disturbed,
         reaction_s=options.reaction_ms / 1000,
         size=options.size,
+        first_seed=options.seed,
     )
     return 0
 

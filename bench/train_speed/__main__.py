@@ -8,10 +8,11 @@ of both, of `train` with its validation; the validation loss of both after the s
 and the share of what a core can do that each layer uses. PyTorch beside it where it is installed
 (`pip install -c constraints.txt -e '.[bench]'`).
 
-It takes about half an hour on two cores. What a processor of another kind does: ONEDNN_MAX_CPU_ISA=AVX2 (or AVX,
-SSE41) before the command.
+It takes about half an hour on two cores; `--speed-only --encoders alexnet --sizes 80x84` some minutes. What a processor
+of another kind does: ONEDNN_MAX_CPU_ISA=AVX2 (or AVX, SSE41) before the command.
 """
 
+import argparse
 import importlib.util
 import json
 import os
@@ -31,6 +32,7 @@ from bench.train_speed.ways import BATCH
 from games.car3 import GAME
 from games.lockstep_record import record
 
+ENCODERS = ("alexnet", "compact")
 SIZES = ("160x120", "80x84")
 WAYS = ("train", "model.fit")
 
@@ -121,7 +123,7 @@ def _pytorch(steps: int) -> list[float]:
 def losses(recording: Path, scale: Scale) -> list[dict[str, Any]]:
     """The validation loss after the same samples, both ways, for some seeds."""
     rows = []
-    for encoder in ("alexnet", "compact"):
+    for encoder in ENCODERS:
         found: dict[str, list[float]] = {"train": [], "train at a constant rate": [], "model.fit": []}
         for seed in range(scale.seeds):
             for way, values in found.items():
@@ -169,27 +171,36 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run_command(lambda: run(argv))
 
 
+def add_parts(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--speed-only", action="store_true", help="samples a second alone, the first of the tables")
+    parser.add_argument("--encoders", nargs="+", choices=ENCODERS, default=ENCODERS, help="whose speed to measure")
+    parser.add_argument("--sizes", nargs="+", choices=SIZES, default=SIZES, help="of the frames, there")
+
+
 def run(argv: Sequence[str] | None) -> int:
-    options = bench_options(__doc__, argv)
+    options = bench_options(__doc__, argv, add_parts)
     scale = QUICK if options.quick else FULL
     with tempfile.TemporaryDirectory() as room:
         print(f"recording {scale.frames} frames of the scripted driver ...", flush=True)
         recording = record(GAME, Path(room) / "drive", scale.frames / GAME.record_fps, disturbed=True, size="160x120")
         rows = [
             row
-            for encoder in ("alexnet", "compact")
-            for size in SIZES
+            for encoder in options.encoders
+            for size in options.sizes
             for row in speed(encoder, size, recording, scale)
         ]
-        shares = step_share(recording, 2 if options.quick else 5)
-        after = losses(recording, scale)
-    conditions = f"gray, two frames, batch {BATCH}, instructions {os.environ.get('ONEDNN_MAX_CPU_ISA', 'as there are')}"
-    benches = [
-        Bench("training speed", f"{conditions}, {scale.turns} turns of each way", rows),
-        Bench("the loop around the step", conditions, shares),
-        Bench("after the same samples", f"160x120, {conditions}, no augmentation", after),
-        Bench("of what one core can do", conditions, [row for size in SIZES for row in layers(size)]),
-    ]
+        conditions = (
+            f"gray, two frames, batch {BATCH}, instructions {os.environ.get('ONEDNN_MAX_CPU_ISA', 'as there are')}"
+        )
+        benches = [Bench("training speed", f"{conditions}, {scale.turns} turns of each way", rows)]
+        if not options.speed_only:
+            shares = step_share(recording, 2 if options.quick else 5)
+            after = losses(recording, scale)
+            benches += [
+                Bench("the loop around the step", conditions, shares),
+                Bench("after the same samples", f"160x120, {conditions}, no augmentation", after),
+                Bench("of what one core can do", conditions, [row for size in SIZES for row in layers(size)]),
+            ]
     show_all(benches, options.json)
     return 0
 
