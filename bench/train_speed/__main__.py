@@ -8,8 +8,8 @@ of both, of `train` with its validation; the validation loss of both after the s
 and the share of what a core can do that each layer uses. PyTorch beside it where it is installed
 (`pip install -c constraints.txt -e '.[bench]'`).
 
-It takes about half an hour on two cores; `--speed-only --encoders alexnet --sizes 80x84` some minutes. What a processor
-of another kind does: ONEDNN_MAX_CPU_ISA=AVX2 (or AVX, SSE41) before the command.
+It takes about half an hour on two cores; `--speed-only --encoders alexnet --sizes 160x120` some minutes. What a
+processor of another kind does: ONEDNN_MAX_CPU_ISA=AVX2 (or AVX, SSE41) before the command.
 """
 
 import argparse
@@ -180,6 +180,7 @@ def add_parts(parser: argparse.ArgumentParser) -> None:
 def run(argv: Sequence[str] | None) -> int:
     options = bench_options(__doc__, argv, add_parts)
     scale = QUICK if options.quick else FULL
+    conditions = f"gray, two frames, batch {BATCH}, instructions {os.environ.get('ONEDNN_MAX_CPU_ISA', 'as there are')}"
     with tempfile.TemporaryDirectory() as room:
         print(f"recording {scale.frames} frames of the scripted driver ...", flush=True)
         recording = record(GAME, Path(room) / "drive", scale.frames / GAME.record_fps, disturbed=True, size="160x120")
@@ -189,9 +190,6 @@ def run(argv: Sequence[str] | None) -> int:
             for size in options.sizes
             for row in speed(encoder, size, recording, scale)
         ]
-        conditions = (
-            f"gray, two frames, batch {BATCH}, instructions {os.environ.get('ONEDNN_MAX_CPU_ISA', 'as there are')}"
-        )
         benches = [Bench("training speed", f"{conditions}, {scale.turns} turns of each way", rows)]
         if not options.speed_only:
             shares = step_share(recording, 2 if options.quick else 5)
