@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from agent.errors import UsageError, run_command
 from agent.frames import Box, FrameSpec, Image, parse_size, prepare
 from agent.recording.format import AGENT, PERSON, Meta
 from agent.recording.key_log import Change
@@ -106,6 +107,11 @@ def changes(before: frozenset[str], after: frozenset[str], time_ns: int) -> list
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    return run_command(lambda: run(argv))
+
+
+def run(argv: Sequence[str] | None) -> int:
+    """Raises `TwoframeError`."""
     parser = argparse.ArgumentParser(
         prog="python -m games.lockstep_record",
         description=__doc__,
@@ -122,9 +128,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--seed", type=int, default=RECORD_SEED, metavar="N", help=f"of the first episode ({RECORD_SEED})"
     )
     options = parser.parse_args(argv)
+    game = game_named(options.game)
+    if options.seed < 0:
+        raise UsageError(f"--seed: found {options.seed}, expected 0 or more")
     os.environ["SDL_VIDEODRIVER"] = "dummy"
     record(
-        game_named(options.game),
+        game,
         options.out,
         options.seconds,
         disturb=options.disturb,
