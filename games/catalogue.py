@@ -2,7 +2,7 @@
 
 from agent.errors import UsageError
 from games import car3, car5, catch, gates, lander
-from games.atari import pong, skiing
+from games.atari import breakout, pong, skiing
 from games.game import Game, WindowGame
 from games.native import madbomber, slimevolley
 from games.native.native_game import NativeGame
@@ -16,6 +16,7 @@ GAMES = {
         lander.GAME,
         catch.GAME,
         gates.GAME,
+        breakout.GAME,
         skiing.GAME,
     )
 }

@@ -19,7 +19,7 @@ REACTION_FRAMES = (1, 2)  # from a picture to its keys: one of these, by chance,
 APART_FRAMES = 6  # from it and the one that many before, as an agent sees two frames
 SEEN = APART_FRAMES // DECISION_FRAMES + 1  # pictures from that one to it
 OPENING_SPELL = 8  # frames of each move at the beginning
-NONE = ""  # no key
+LEFT, NONE, RIGHT = "a", "", "d"  # the keys of games that go to the sides
 
 
 class LateKeys:
@@ -83,9 +83,10 @@ def cartridge(
     disturbed: bool,
     max_frames: int | None,
     opening: tuple[int, int],
+    **settings: Any,
 ) -> Env:
-    """As `Game.make` gives it. A machine plays the same game every time that it is played alike, so each seed begins
-    with `opening` frames of moves by chance."""
+    """As `Game.make` gives it; `settings` are further ones of ALE's. A machine plays the same game every time that it
+    is played alike, so each seed begins with `opening` frames of moves by chance."""
     import ale_py
 
     ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
@@ -97,6 +98,7 @@ def cartridge(
         repeat_action_probability=0.0,
         max_episode_steps=max_frames,
         disable_env_checker=True,
+        **settings,
     )
     env = Moves(env, codes)
     env = Disturbed(env, calm=(60, 240), spell=(4, 12)) if disturbed else env

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 
 from agent.arrays import Floats
-from games.atari.console import APART_FRAMES, FPS, NONE, AtariPlayer, cartridge
+from games.atari.console import APART_FRAMES, FPS, LEFT, NONE, RIGHT, AtariPlayer, cartridge
 from games.game import Env, Game
 from games.players.road_driver import side_held
 
-LEFT, RIGHT = "a", "d"
 CODES = (0, 1, 2)  # nothing, right and left of the cartridge's actions
 
 # The console's memory, as is known of this cartridge; what it holds is on the screen: the skier, which of his pictures

@@ -9,32 +9,65 @@ pytest.importorskip("ale_py", reason="pip install -e '.[bench]'")
 
 from agent.arrays import Floats
 from experiments.lockstep import IN_PLACE, episode, played
+from games.atari.breakout import AHEAD_FRAMES, RISING_AHEAD_FRAMES, BreakoutPlayer, wanted_for
 from games.atari.console import LateKeys
 from games.atari.skiing import Skier
 from games.catalogue import GAMES
 
 
+class RoughBreakout(BreakoutPlayer):
+    def look(self) -> Floats:
+        return rough(super().look(), self._random)
+
+
 class RoughSkier(Skier):
     def look(self) -> Floats:
-        """With a pixel of noise; what is not there stays away."""
-        seen = super().look()
-        noisy = seen + self._random.normal(0, 1, seen.shape).astype(np.float32)
-        return np.where(seen == 0, seen, noisy).astype(np.float32)
+        return rough(super().look(), self._random)
 
 
-def rough_episode(max_frames: int) -> dict[str, Any]:
-    game = GAMES["skiing"]
+def rough(seen: Floats, random: np.random.Generator) -> Floats:
+    """With a pixel of noise; what is not there stays away."""
+    noisy = seen + random.normal(0, 1, seen.shape).astype(np.float32)
+    return np.where(seen == 0, seen, noisy).astype(np.float32)
+
+
+def rough_episode(name: str, player: type[Any], max_frames: int) -> dict[str, Any]:
+    game = GAMES[name]
     env = game.make(False, max_frames)
     try:
-        skier = RoughSkier(env.unwrapped, game.fps, 0.0)
-        return episode(game, env, 1, lambda _: skier.keys(running=True), drawn=False)
+        eyes = player(env.unwrapped, game.fps, 0.0)
+        return episode(game, env, 1, lambda _: eyes.keys(running=True), drawn=False)
     finally:
         env.close()
 
 
+def test_in_breakout_the_ball_is_kept_in_play_by_rough_eyes_and_in_the_agents_place_too() -> None:
+    frames = 3000
+    (itself,) = played(GAMES["breakout"], "scripted", [1], 0.0, max_frames=frames)
+    (late,) = played(GAMES["breakout"], IN_PLACE, [1], 7.0, max_frames=frames)
+    (nobody,) = played(GAMES["breakout"], "none", [1], 0.0, max_frames=frames)
+    assert nobody["frames"] < 1000 and nobody["return"] < 5  # who loses five balls is out
+    for kept in (itself, late, rough_episode("breakout", RoughBreakout, frames)):
+        assert kept["frames"] > frames - 60 and kept["return"] > 25  # all but the opening
+    assert itself["key_changes"] < 8 * frames / GAMES["breakout"].fps
+
+
+def test_in_breakout_the_paddle_is_wanted_where_the_ball_will_be_with_the_sides_as_mirrors() -> None:
+    def wanted(x: float, y: float, before: tuple[float, float], later_frames: float = 0.0) -> float:
+        now = np.array([x, y, 80], np.float32)
+        return wanted_for(now, np.array([*before, 80], np.float32), later_frames)[0]
+
+    assert wanted(80, 179, (74, 173)) == 90  # a pixel a frame, both ways: there in ten frames
+    assert wanted(80, 179, (74, 173), 6.0) == 96  # keys come later
+    assert wanted(80, 100, (74, 94)) == 80 + AHEAD_FRAMES  # too far to tell more
+    assert wanted(148, 179, (142, 173)) == 144  # by the right side, at 151
+    assert wanted(80, 100, (74, 106)) == 80 + RISING_AHEAD_FRAMES
+    assert wanted(80, 100, (0, 0)) == 80  # there was none
+
+
 def test_all_gates_are_skied_through_by_rough_eyes_too() -> None:
     (itself,) = played(GAMES["skiing"], "scripted", [1], 0.0)
-    rougher = rough_episode(4000)
+    rougher = rough_episode("skiing", RoughSkier, 4000)
     assert itself["return"] > -3700 and rougher["return"] > -4100  # a gate missed is 500 less
     assert itself["key_changes"] < 5 * itself["frames"] / GAMES["skiing"].fps
 
