@@ -1,8 +1,8 @@
 """A ball to be caught, 60 frames a second: A and D move the bar at the bottom, none lets it stand.
 
 A game of our own, for what the others of the bench do not have: a small quick thing before a texture, and a player who
-knows early where the ball will come down, goes there at once and waits. A policy that only repeats what was done leaves
-the bar standing wherever it is.
+goes at once to where the ball will come down, when two pictures can tell, and waits there. A policy that only repeats
+what was done leaves the bar standing wherever it is.
 """
 
 from collections import deque
@@ -29,6 +29,7 @@ CATCHES = BAR + BALL  # so far from the bar's middle the ball is still caught
 STAND, LEFT, RIGHT = 0, 2, 1
 DIRECTION = {STAND: 0, LEFT: -1, RIGHT: 1}
 
+SEEN_FRAMES = 7  # of a ball's way, after which two pictures 0.1 s apart show where it goes
 NEAR, THERE = 12.0, 4.0  # the player starts for what is further away than the one, and stops nearer than the other
 
 
@@ -84,7 +85,11 @@ class Catch(gym.Env[Observation, int]):
 
 
 class Catcher:
-    """Goes to where the ball will come down, and waits there."""
+    """Goes to where the ball will come down, and waits there.
+
+    It stands till the ball was seen for 0.1 s: who starts for each new ball at once shows what no picture can tell, and
+    what an agent makes of that is of no use for what follows either (experiments/LOG.md).
+    """
 
     def __init__(self, catch: Any, fps: float, reaction_s: float) -> None:
         self._catch = catch
@@ -93,11 +98,14 @@ class Catcher:
         self._under_way = deque([0] * late, maxlen=late)  # its decisions of the last frames, which take effect late
 
     def keys(self, *, running: bool) -> frozenset[str]:
-        to_go = self._comes_down() - self._catch.bar - SPEED * sum(self._under_way)
+        to_go = self._comes_down() - self._catch.bar - SPEED * sum(self._under_way) if self._sees_its_way() else 0.0
         if self._direction * to_go <= THERE:
             self._direction = int(np.sign(to_go)) if abs(to_go) > NEAR else 0
         self._under_way.append(self._direction)
         return frozenset(("", "d", "a")[self._direction])
+
+    def _sees_its_way(self) -> bool:
+        return bool(self._catch.y > TOP + (SEEN_FRAMES - 0.5) * self._catch.fall)
 
     def _comes_down(self) -> float:
         """The ball's x at the floor; the court unfolded at its sides."""

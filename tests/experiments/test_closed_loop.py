@@ -22,6 +22,7 @@ from experiments.lockstep import IN_PLACE, Agent, InTurns, OncePerFrame, episode
 from games.atari import pong
 from games.car5 import corrector
 from games.catalogue import GAMES
+from games.catch import SEEN_FRAMES, STAND, Catcher
 from games.drivers import EachEpisode, Late, Starting, player_of
 from games.game import Disturbed, Env, Opening
 from games.gates import BOAT_Y
@@ -191,6 +192,18 @@ def test_every_ball_is_caught(reaction_s: float) -> None:
     (missed,) = played(GAMES["catch"], "none", [1], 0.0)
     assert game["return"] > 25 and missed["return"] < -15
     assert game["key_changes"] < 2 * game["frames"] / GAMES["catch"].fps
+
+
+def test_a_catcher_stands_till_two_pictures_tell_where_the_ball_goes() -> None:
+    env = GAMES["catch"].make(False, None)
+    env.reset(seed=1)
+    env.unwrapped.x, env.unwrapped.bar = 300.0, 30.0  # type: ignore[attr-defined]
+    catcher = Catcher(env.unwrapped, GAMES["catch"].fps, 0.0)
+    held = []
+    for _ in range(SEEN_FRAMES + 1):
+        held.append(catcher.keys(running=True))
+        env.step(STAND)
+    assert held == [frozenset()] * SEEN_FRAMES + [frozenset("d")]
 
 
 @pytest.mark.parametrize("reaction_s", [0.0, 0.1])
