@@ -19,11 +19,11 @@ LOOK_AHEAD = 24.0  # in the game's units
 ANTICIPATION_S = 0.13
 START_TURN_RAD = 0.25
 END_TURN_RAD = 0.19
-STRAIGHT_SPEED = 74.0
-TURN_SPEED = 61.0
+STRAIGHT_SPEED = 70.0
+TURN_SPEED = 57.0
 SHARP_RAD = 0.65  # the road turns by that within what can be seen
 ENOUGH, MORE = 2.0, 8.0  # gas below the wanted speed by the one, brake above it by the other
-TILES_AHEAD = (0, 4, 8, 12, 16)
+TILES_AHEAD = (0, 3, 6, 9)  # of 3.5 units; the picture shows 37 ahead
 
 # Bends are cut by up to the edge, and a car that goes well again is let go in a bend, too: there are few straights.
 CORRECTED = Limits(take_over=6.0, take_over_rad=1.2, give_back=3.0, give_back_rad=0.35, straight_rad=0.9)
