@@ -14,6 +14,7 @@ import numpy as np
 
 from agent.arrays import Floats, Levels
 from games.game import Env, Game, as_told
+from games.players.player import mirrored
 
 FPS = 60
 WIDTH, HEIGHT = 320, 240
@@ -108,12 +109,9 @@ class Catcher:
         return bool(self._catch.y > TOP + (SEEN_FRAMES - 0.5) * self._catch.fall)
 
     def _comes_down(self) -> float:
-        """The ball's x at the floor; the court unfolded at its sides."""
+        """The ball's x at the floor."""
         catch = self._catch
-        low, high = SIDES
-        width = high - low
-        far = (catch.x + catch.drift * (FLOOR - catch.y) / catch.fall - low) % (2 * width)
-        return float(low + min(far, 2 * width - far))
+        return mirrored(float(catch.x + catch.drift * (FLOOR - catch.y) / catch.fall), *SIDES)
 
 
 def make(disturbed: bool, max_frames: int | None) -> Env:

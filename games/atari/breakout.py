@@ -12,6 +12,7 @@ import numpy as np
 from agent.arrays import Floats
 from games.atari.console import APART_FRAMES, FPS, LEFT, NONE, RIGHT, AtariPlayer, cartridge
 from games.game import Env, Game
+from games.players.player import mirrored
 
 # The console's memory, as is known of this cartridge; what it holds is on the screen. BALL_Y is 0 without a ball.
 BALL_X, BALL_Y, PADDLE_X, PADDLE_HALF = 99, 101, 72, 108
@@ -71,9 +72,7 @@ def wanted_for(now: Floats, before: Floats, later_frames: float = 0.0) -> tuple[
     falling = down > FALLING
     frames = min((PADDLE_Y - float(now[1])) / down, AHEAD_FRAMES) if falling else RISING_AHEAD_FRAMES
     ahead = frames + later_frames
-    low, high = SIDES
-    folded = (float(now[0]) + across * ahead - low) % (2 * (high - low))
-    x = low + min(folded, 2 * (high - low) - folded)
+    x = mirrored(float(now[0]) + across * ahead, *SIDES)
     return float(np.clip(x, *REACH)), NEAR + NEAR_A_FRAME * frames
 
 

@@ -10,6 +10,12 @@ TAKEOVER_KEY = "f8"  # of `play`
 SPELL_S = (0.1, 0.6)
 
 
+def mirrored(x: float, low: float, high: float) -> float:
+    """Where what would be at `x` is between two sides that send it back."""
+    far = (x - low) % (2 * (high - low))
+    return low + min(far, 2 * (high - low) - far)
+
+
 class Player(Protocol):
     def keys(self, *, running: bool) -> frozenset[str]:
         """The keys to hold until the next tick; asked once per tick. `running`: whether the game's time passes."""
