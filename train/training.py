@@ -24,7 +24,7 @@ from train.fitting.checkpoint import Checkpoint, read_checkpoint, write_checkpoi
 from train.fitting.cluster import Cluster
 from train.fitting.fit import Fit, Fitting, JudgedBy, Judgement, Observer, Plan, judge
 from train.fitting.history import Epoch, History
-from train.fitting.label_shift import CHOSEN_AFTER, LATER_MS, LEAST_JUDGED, best_shift
+from train.fitting.label_shift import CHOSEN_AFTER, LATER_MS, LEAST_ASKED, best_shift
 from train.fitting.learner import Learner
 from train.fitting.together import arrays_to_all, require_alike, text_to_all
 from train.model import Network, build_network, load_weights, parameters
@@ -175,7 +175,7 @@ def _learn(
         nonlocal prepared, validation
         if history.shift is not None or progress < CHOSEN_AFTER:
             return None
-        history.shift = best_shift(learner, validation, tried) if progress < 1 else 0
+        history.shift = best_shift(learner, training, prepared.training, tried) if progress < 1 else 0
         learner.choose(history.shift)
         if not history.shift:
             return None
@@ -246,9 +246,9 @@ def build(options: TrainOptions, prepared: PreparedDataset, precision: str, *, s
 
 
 def tried_labels(options: TrainOptions, prepared: PreparedDataset) -> list[ShiftedLabels]:
-    """Those of each shift to choose from: one alone where it was told, or cannot be judged."""
+    """Those of each shift to choose from: one alone where it was told, or too little is learned from."""
     given = options.label_shift_ms is not None or prepared.start is not None
-    later_ms = LATER_MS[:1] if given or len(prepared.validation) < LEAST_JUDGED else LATER_MS
+    later_ms = LATER_MS[:1] if given or len(prepared.training) < LEAST_ASKED else LATER_MS
     return [labels_later(prepared, options, prepared.dataset.shift_ms + ms) for ms in later_ms]
 
 

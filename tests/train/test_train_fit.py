@@ -15,6 +15,7 @@ from train.dataset.dataset import Dataset, previous_actions
 from train.dataset.frame_windows import Stretch
 from train.fitting.fit import Fit, Fitting, JudgedBy, Plan, learning_rate_share
 from train.fitting.history import Epoch, History
+from train.fitting.label_shift import surely_best
 from train.fitting.learner import Step
 from train.metrics import commonest, score
 
@@ -238,3 +239,16 @@ def test_scores_are_counted_right() -> None:
     none = score(truth[:0], truth[:0], changes[:0], 3)
     assert math.isnan(none.accuracy)
     assert none.to_json()["accuracy"] is None
+
+
+def test_labels_are_learned_later_only_where_that_is_told_better_all_over() -> None:
+    alike = np.repeat([[0.5], [0.4], [0.7], [0.6]], 4, axis=0).astype(np.float32)  # of parts; some are hard
+    better = alike - [0, 0.03, 0.06, 0.02]
+    assert surely_best(better.astype(np.float32)) == 2
+    one_bend = np.repeat(alike, 3, axis=1)
+    one_bend[3] = [6.0, 3.0, 2.0]  # what the network does not understand there it says of the first with conviction
+    assert surely_best(one_bend) == 0
+    assert one_bend.mean(axis=0).argmin() == 2
+    hardly = alike - np.array([0, 0.004], np.float32)
+    assert surely_best(hardly) == 0
+    assert surely_best(better[:1].astype(np.float32)) == 0  # a single part shows nothing
