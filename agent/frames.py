@@ -225,6 +225,11 @@ class RollingFrames:
         self._earlier[:, -1] = features
         self._seen += 1
 
+    def stand(self, features: Floats) -> None:
+        """As if the picture with these features (1, D) had stood still all the time: after a cut the older ones show
+        something else."""
+        self._earlier[:] = features
+
     def clear(self) -> None:
         """Forget all frames: after a stall or a pause the older ones are no neighbours any more."""
         self._seen = 0
@@ -235,6 +240,11 @@ class RollingFrames:
 def pixel_difference(one: Image, other: Image) -> int:
     """The largest difference of two frames of one shape, in grey levels (0..255)."""
     return int(cv2.absdiff(one, other).max())
+
+
+def mean_difference(one: Image, other: Image) -> float:
+    """The mean difference of two frames of one shape, in grey levels (0..255)."""
+    return float(cv2.norm(one, other, cv2.NORM_L1)) / one.size
 
 
 def contract_patterns(seed: int = 20) -> list[Image]:

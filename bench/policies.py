@@ -19,7 +19,7 @@ from agent.check.probe_window_process import GREYS
 from agent.frames import Box, FrameSpec, RollingFrames, parse_size
 from agent.json_files import write_json
 from agent.policy.format import MODEL_FILE, SETTINGS_FILE, STEP_FILE, PolicyMeta, Spacing, file_digest, packed_patterns
-from agent.policy.step import Policy
+from agent.policy.step import Policy, decide
 from agent.quiet import kept_back
 from bench.table import parser_of
 
@@ -110,8 +110,7 @@ def check(options: argparse.Namespace) -> None:
     last = len(policy.meta.actions) - 1
     for bright in (False, True, True, False, False, True, False):
         frame = np.full(policy.meta.frame.shape, GREYS["bright" if bright else "dark"], np.uint8)
-        features, probabilities = policy.step(frame, frames.features)
-        frames.push(frame, features)
+        probabilities = decide(policy, frame, frames)
         expected = len(policy.meta.actions) // 2 if options.always else last * bright
         if frames.is_full and probabilities.argmax() != expected:
             raise SystemExit(f"{options.out}: found {probabilities} at {frame[0, 0, 0]}, expected action {expected}")

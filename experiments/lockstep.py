@@ -26,7 +26,7 @@ import numpy as np
 from agent.errors import run_command
 from agent.frames import RollingFrames
 from agent.json_files import write_json
-from agent.policy.step import Policy
+from agent.policy.step import Policy, decide
 from bench.closed_loop.results import every_score, key_changes_s, sd_of
 from bench.table import Bench, parser_of, place_for, show
 from games.catalogue import GAMES, game_named
@@ -106,8 +106,7 @@ class Agent:
     def decide(self, env: Env) -> frozenset[str]:
         frame = self._policy.meta.prepare(shown(env, self._zoom))
         while True:
-            features, probabilities = self._policy.step(frame, self._frames.features)
-            self._frames.push(frame, features.copy())
+            probabilities = decide(self._policy, frame, self._frames)
             if self._frames.is_full:  # the first picture stood still long enough to fill them
                 return self._keys[int(probabilities.argmax())]
 

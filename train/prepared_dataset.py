@@ -1,6 +1,7 @@
 """A dataset prepared for one training: what there is to learn from and to judge by, and what must be beaten there."""
 
 import hashlib
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -9,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from agent.actions import ActionSet
-from agent.arrays import Bools, Floats, Ints
+from agent.arrays import Bools, Doubles, Floats, Ints
 from agent.errors import usage
-from agent.frames import Image
+from agent.frames import Image, mean_difference
 from agent.recording.key_log import never_pressed
 from agent.recording.learned_from import LearnedFrom, recording_digest
 from train.dataset.batches import Augmentation, Rehearsal
@@ -23,6 +24,9 @@ from train.options import TrainOptions
 from train.sources import Sources, find_sources
 from train.starting_policy import StartingPolicy
 
+MOST_COMPARED = 20_000  # frames, to find out what a cut is
+FEWEST_CUTS, CUTS_SHARE = 3, 0.02  # of the frames at most
+DROP, LEAST_CUT = 3.0, 1.0  # from cuts to movements; grey levels
 STANDING = 0.9  # of the windows: more are no game that is played
 
 
@@ -261,6 +265,37 @@ def longest_holds_s(prepared: PreparedDataset) -> tuple[float, ...]:
     if prepared.start and prepared.start.meta.longest_holds_s:
         longest = np.maximum(longest, prepared.start.meta.longest_holds_s)
     return tuple(longest.tolist())
+
+
+def cut_difference(prepared: PreparedDataset) -> float:
+    """The mean difference from one frame to the next above which the picture is another one, in grey levels: a new life
+    or level, not a movement. Infinite where the recordings show no such thing, and no policy to start from tells.
+
+    Cuts are few and far greater than what moves: the greatest differences, in order, drop at once where they end.
+    """
+    dataset = prepared.dataset
+    ends = prepared.training[dataset.previous[prepared.training] >= 0][:MOST_COMPARED]
+    pair: Image = np.empty((2, *dataset.frame.shape), np.uint8)
+    differences = np.zeros(len(ends))
+    for i, end in enumerate(ends):
+        dataset.gather(np.array([end - dataset.stride_at(end), end]), pair)
+        differences[i] = mean_difference(*pair)
+    found = drop(differences)
+    if math.isinf(found) and prepared.start:
+        return prepared.start.meta.cut_difference
+    return found
+
+
+def drop(differences: Doubles) -> float:
+    """Where the greatest of the `differences` (M,) drop at once: between two of them, infinite where they do not."""
+    rarest = max(FEWEST_CUTS + 1, round(CUTS_SHARE * len(differences)))
+    greatest = np.sort(differences)[::-1][:rarest]
+    above, below = greatest[FEWEST_CUTS - 1 : -1], greatest[FEWEST_CUTS:]
+    ratios = above / np.maximum(below, 1 / 256)
+    ratios[above < LEAST_CUT] = 0.0
+    if not len(ratios) or ratios.max() < DROP:
+        return math.inf
+    return float(np.sqrt(above * np.maximum(below, 1 / 256))[ratios.argmax()])
 
 
 def standing_share(prepared: PreparedDataset, most: int = 500) -> float:

@@ -7,7 +7,7 @@ from agent.policy.format import PolicyMeta, packed_patterns
 from train.export import Agreement, export
 from train.model import copy_weights
 from train.options import TrainOptions
-from train.prepared_dataset import longest_holds_s, never_pressed_by_anybody, played_shares, remembered
+from train.prepared_dataset import cut_difference, longest_holds_s, never_pressed_by_anybody, played_shares, remembered
 from train.report.advice import Figures
 from train.report.page import page_of, write_page
 from train.report.pictures import write_report
@@ -38,6 +38,7 @@ def write_policy(options: TrainOptions, learned: Learned) -> Agreement:
         window_marks=meta.window_marks,
         recordings=remembered(prepared, options.out),
         longest_holds_s=longest_holds_s(prepared),
+        cut_difference=cut_difference(prepared),
     )
     epochs = learned.fit.history.epochs
     write_report(

@@ -15,7 +15,7 @@ from agent.play.control import Control
 from agent.play.rollout import Rollout
 from agent.play.rollout_recording import RolloutRecording
 from agent.play.warnings import held_long
-from agent.policy.step import Policy
+from agent.policy.step import Policy, decide
 from agent.screen.grab import OffScreen, Screen
 
 _NOTHING: frozenset[str] = frozenset()
@@ -118,8 +118,7 @@ class LiveLoop:
         recorded = prepare(image, meta.recorded)
         frame = prepare(recorded, meta.frame)
         prepared_ns = self._pacer.ended("prepare")
-        features, probabilities = self._policy.step(frame, frames.features)
-        frames.push(frame, features)
+        probabilities = decide(self._policy, frame, frames)
         action = int(probabilities.argmax())
         decided_ns = self._pacer.ended("model")
         in_time = decided_ns - begun_ns <= max(_OUT_OF_DATE_NS, self._pacer.period_ns)

@@ -46,7 +46,9 @@ class PolicyMeta:
     `frames_per_window` is the N of a window, `apart` how many ticks lie from each to the next, `feature_size` the D
     of the encoder, `patterns` the prepared patterns of the pixel contract, `digests` SHA-256 by file name.
     `recordings` are what it was learned from, `longest_holds_s` (A,) for how long each action was held there without a
-    change at most; none in a policy of an older train. Raises `TwoframeError` naming every problem.
+    change at most; none in a policy of an older train. `cut_difference` is the mean difference from one frame to the
+    next, in grey levels, above which the picture was cut; infinite where nothing of the kind was recorded. Raises
+    `TwoframeError` naming every problem.
     """
 
     recorded: FrameSpec
@@ -68,6 +70,7 @@ class PolicyMeta:
     window_marks: WindowMarks = NO_MARKS
     recordings: tuple[LearnedFrom, ...] = ()
     longest_holds_s: tuple[float, ...] = ()
+    cut_difference: float = math.inf
 
     def __post_init__(self) -> None:
         problems = []
@@ -90,6 +93,8 @@ class PolicyMeta:
             math.isfinite(seconds) and seconds >= 0 for seconds in self.longest_holds_s
         ):
             problems.append("longest_holds_s: found something else, expected seconds for each action")
+        if not self.cut_difference > 0:
+            problems.append(f"cut_difference: found {self.cut_difference}, expected more than 0")
         raise_if_any(problems)
 
     def prepare(self, image: Image) -> Image:
@@ -123,6 +128,7 @@ class PolicyMeta:
             "training": self.training,
             "recordings": [recording.to_json() for recording in self.recordings],
             "longest_holds_s": [round(seconds, 3) for seconds in self.longest_holds_s],
+            "cut_difference": None if math.isinf(self.cut_difference) else round(self.cut_difference, 3),
             "metrics": self.metrics,
             "versions": self.versions,
             "patterns": [base64.b64encode(packed).decode() for packed in self.patterns],
@@ -154,6 +160,9 @@ class PolicyMeta:
         longest = value.get("longest_holds_s", [])
         if not isinstance(longest, list) or not all(type(seconds) in (int, float) for seconds in longest):
             raise TwoframeError("longest_holds_s: found something else, expected seconds for each action")
+        cut = value.get("cut_difference")
+        if cut is not None and type(cut) not in (int, float):
+            raise TwoframeError("cut_difference: found something else, expected grey levels")
         spacing, packed = value["spacing_ns"], value["patterns"]
         if len(spacing) != 3 or not all(type(ns) is int for ns in spacing):
             raise TwoframeError("spacing_ns: found something else, expected three numbers")
@@ -183,6 +192,7 @@ class PolicyMeta:
             window_marks=WindowMarks.from_json(value.get("window_marks")),
             recordings=tuple(LearnedFrom.from_json(recording) for recording in recordings),
             longest_holds_s=tuple(map(float, longest)),
+            cut_difference=math.inf if cut is None else float(cut),
         )
 
 

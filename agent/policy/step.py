@@ -10,7 +10,7 @@ import numpy as np
 
 from agent.arrays import Floats
 from agent.errors import TwoframeError
-from agent.frames import Image
+from agent.frames import Image, RollingFrames, mean_difference
 from agent.machine import find_cpp_run_time, usable_cpus
 from agent.policy.format import MAX_GREY_LEVELS, STEP_FILE, PolicyMeta, read_policy_meta
 from agent.quiet import kept_back
@@ -112,6 +112,20 @@ class Policy:
                 )
             details = [details[i] for i in order]
         return details[0]["index"], details[1]["index"]
+
+
+def decide(policy: Policy, frame: Image, frames: RollingFrames) -> Floats:
+    """The probabilities (A,) float32 for `frame` after the earlier `frames`, among which it is from now on.
+
+    Where the picture was cut, a new life or a new level, what came before is no neighbour: the new one counts as if it
+    had stood still, as at the beginning of a game.
+    """
+    is_cut = frames.newest is not None and mean_difference(frame, frames.newest) > policy.meta.cut_difference
+    if is_cut:
+        frames.stand(policy.step(frame, frames.features)[0])
+    features, probabilities = policy.step(frame, frames.features)
+    frames.push(frame, features)
+    return probabilities
 
 
 class Inputs:

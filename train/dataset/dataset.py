@@ -88,6 +88,10 @@ class Dataset:
         """Frames between neighbours of a window, in the recording of frame `t`."""
         return self.steps.aparts[self._recording_of(t)] if self.steps else self.apart
 
+    def stride_at(self, t: int) -> int:
+        """Frames from the one that the policy sees before frame `t`."""
+        return self.strides[self._recording_of(t)]
+
     def _recording_of(self, t: int) -> int:
         return int(np.searchsorted(self.starts, t, side="right")) - 1
 
