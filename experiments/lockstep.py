@@ -4,7 +4,8 @@ The game, and a policy folder made by `train` (or scripted, random, none), take 
 pixels, the same `prepare`, rolling frames and network as live, on the same seeds. What is decided on a picture takes
 effect whole frames later: the game shows a picture, reads the keys, and only then makes the next but one, so at
 least one frame, and one more for each that the delay spans. The window makes some more frames a second than it is
-asked for, so that the grabs drift through them; so they do here.
+asked for, so that the grabs drift through them; so they do here. And an episode follows the one before as in a window:
+what was seen and held at its end is there still.
 
 `in-place` is the scripted player in the agent's place: asked for the agent's pictures, its keys as late. An
 agent may do better: it learns what is held later than the picture (`train --label-shift-ms`).
@@ -95,10 +96,10 @@ class Agent:
         self._zoom = game.zoom
         self.fps = policy.meta.fps
         self._keys = [action.keys for action in policy.meta.actions.actions]
+        self._frames = RollingFrames(policy.meta.frames_per_window, policy.meta.feature_size, policy.meta.apart)
 
     def begin(self, env: Env, seed: int) -> None:
-        meta = self._policy.meta
-        self._frames = RollingFrames(meta.frames_per_window, meta.feature_size, meta.apart)
+        pass
 
     def look(self) -> None:
         pass
@@ -137,13 +138,14 @@ class InTurns:
         fps = window_fps(game.fps)
         self._frames_per_decision = fps / decider.fps
         self._delay = delay_ms * fps / 1000  # in frames of the game
+        self._held = frozenset[str]()
+        self._waits = True  # the game, once, for the first decision of all
 
     def begin(self, env: Env, seed: int) -> None:
         """For a new episode; `seed` draws at which time between two frames the first picture is grabbed."""
         self._decider.begin(env, seed)
         self._first = np.random.default_rng(seed).random()
         self._under_way: list[tuple[int, frozenset[str]]] = []
-        self._held = frozenset[str]()
         self._frame = 0
         self._decisions = 0
 
@@ -152,8 +154,8 @@ class InTurns:
         self._decider.look()
         while (grabbed := self._first + self._decisions * self._frames_per_decision) < self._frame + 1:
             decided = self._decider.decide(env)
-            is_first = not self._decisions  # the game waits for it
-            counts_from = self._frame if is_first else math.floor(grabbed + self._delay) + 1
+            counts_from = self._frame if self._waits else math.floor(grabbed + self._delay) + 1
+            self._waits = False
             self._under_way.append((counts_from, decided))
             self._decisions += 1
         while self._under_way and self._under_way[0][0] <= self._frame:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,9 @@ from played import KEYS, all_go_up, assert_stays, heard_keys, held_key, keys_dow
 from Xlib import X
 
 from agent.errors import TwoframeError
+from agent.frames import RollingFrames
 from agent.policy.format import read_policy_meta
-from agent.policy.step import Policy
+from agent.policy.step import Policy, decide
 from games.window.display import VirtualDisplay
 
 
@@ -182,7 +184,8 @@ def test_an_altered_policy_is_refused(name: str, policy: Path, tmp_path: Path) -
     ("name", "value"),
     [
         *(("longest_holds_s", value) for value in ("long", [1, 2], [1, 2, "3"], [1, 2, True], [1, 2, -3])),
-        *((name, 10**400) for name in ("fps", "label_shift_ms")),
+        *(("cut_difference", value) for value in ("far", True, 0, -1, [3])),
+        *((name, 10**400) for name in ("fps", "label_shift_ms", "cut_difference")),
         ("longest_holds_s", [1, 2, 10**400]),
     ],
 )
@@ -247,3 +250,23 @@ def test_live_probabilities_are_those_of_the_step_by_step_reader(policy: Path) -
     _, probabilities = reader.step(frame, features[None].copy())
     assert probabilities.sum() == pytest.approx(1, abs=1e-3)
     assert reader.meta.actions.names[int(probabilities.argmax())] == "left"
+
+
+def test_what_came_before_a_cut_of_the_picture_is_no_neighbour(policy: Path) -> None:
+    loaded = Policy.load(policy, threads=1)
+    dark, bright = (np.full(loaded.meta.frame.shape, grey, np.uint8) for grey in (20, 220))
+    nothing = np.zeros((1, 1, loaded.meta.feature_size), np.float32)
+    seen_bright = loaded.step(bright, nothing)[0].copy()
+    assert not np.allclose(loaded.step(dark, nothing)[0], seen_bright)
+
+    def oldest_after(cut_difference: float) -> np.ndarray:
+        loaded.meta = replace(loaded.meta, cut_difference=cut_difference)
+        frames = RollingFrames(2, loaded.meta.feature_size, apart=3)
+        for frame in (dark, dark, dark, bright):
+            probabilities = decide(loaded, frame, frames)
+        assert frames.is_full and probabilities.shape == (len(loaded.meta.actions),)
+        return frames.features[0, 0]
+
+    assert np.array_equal(oldest_after(100.0), seen_bright[0])
+    assert not np.allclose(oldest_after(300.0), seen_bright[0])
+    assert not np.allclose(oldest_after(np.inf), seen_bright[0])

@@ -50,6 +50,7 @@ class Moment:
         feature_size = 1
         apart = 1
         fps = 15.0
+        cut_difference = np.inf
 
         def __init__(self, game: Any) -> None:
             self.actions = game.action_set
@@ -330,6 +331,11 @@ def test_in_lockstep_a_decision_takes_effect_the_delay_later() -> None:
         held.append(agent.keys(clock))  # type: ignore[arg-type]
     assert policy.seen == [0, 0, 2, 4]  # the first fills the window
     assert held == [game.chords[0]] * 3 + [game.chords[2]] * 2
+    agent.begin(clock, 0)  # type: ignore[arg-type]
+    clock.steps = 4
+    next_held = [agent.keys(clock) for _ in range(2)]  # type: ignore[arg-type]
+    assert policy.seen == [0, 0, 2, 4, 4]  # the window is full of the episode before
+    assert next_held == [game.chords[2], game.chords[4]]  # and so are the hands, till the first decision counts
 
 
 def test_a_frame_is_drawn_once_however_often_it_is_looked_at() -> None:

@@ -1,9 +1,11 @@
 """`train` as a user runs it: small recordings in, a policy that plays out, and one line for what is wrong."""
 
 import json
+import math
 import os
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +15,12 @@ from recordings import empty_recording, meta, write_recording
 from rich.console import Console
 from training import SIZE, bar_frames, bar_recording
 
-from agent.frames import RollingFrames
-from agent.policy.step import Policy
+from agent.frames import RollingFrames, mean_difference
+from agent.policy.step import Policy, decide
 from agent.recording.window_marks import WindowMarks
 from collect.recordings.overview.command import List
 from train.cli import main
+from train.prepared_dataset import drop
 
 pytestmark = [
     pytest.mark.training,
@@ -36,8 +39,7 @@ def accuracy_at_play(policy: Policy, t: int = 200, seed: int = 99) -> float:
     rolling = RollingFrames(policy.meta.frames_per_window, policy.meta.feature_size, policy.meta.apart)
     right = []
     for frame, key in zip(frames, keys, strict=True):
-        features, probabilities = policy.step(frame, rolling.features)
-        rolling.push(frame, features)
+        probabilities = decide(policy, frame, rolling)
         if rolling.is_full:
             right.append("awd"[probabilities.argmax()] == key)
     return float(np.mean(right))
@@ -99,6 +101,35 @@ def test_two_frames_show_what_one_cannot(recording: Path, tmp_path: Path, capfd:
     assert List((recording,), policies=(tmp_path,)).run(console) == 0
     listed = capfd.readouterr().out
     assert f"learned by {tmp_path / 'policy1'}" in listed and f"learned by {out}" in listed
+
+
+@pytest.mark.slow(12)
+def test_what_a_cut_of_the_picture_is_stands_in_the_policy(recording: Path, tmp_path: Path) -> None:
+    frames, keys = bar_frames(600, 7)
+    frames = [frame // 4 for frame in frames]
+    for night in (slice(50, 90), slice(150, 190), slice(250, 290)):
+        frames[night] = [255 - frame for frame in frames[night]]
+    cut = write_recording(tmp_path / "cut", frames, keys, described=meta(size=(32, 24)))
+    moved = max(mean_difference(one, other) for one, other in pairwise(frames[:50]))
+    told = ["--epochs", "1", *QUICK]
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert main([str(cut), "--out", str(first), *told]) == 0
+    found = Policy.load(first, threads=1).meta.cut_difference
+    assert moved < found < mean_difference(frames[49], frames[50])
+    assert main([str(recording), "--out", str(second), "--from", str(first), "--keep-share", "0", *told[:4]]) == 0
+    assert Policy.load(second, threads=1).meta.cut_difference == found  # nothing is cut here, but the game is the same
+    assert main([str(recording), "--out", str(tmp_path / "none"), *told]) == 0
+    assert Policy.load(tmp_path / "none", threads=1).meta.cut_difference == math.inf
+
+
+def test_cuts_are_few_and_stand_out() -> None:
+    moves = np.linspace(0.2, 0.9, 1000)
+    assert 0.9 < drop(np.append(moves, [5.0, 4.0, 30.0])) < 4.0
+    assert drop(np.append(moves, [5.0, 4.0])) == math.inf  # two may be anything
+    assert drop(np.append(moves, [2.0, 2.4, 2.6])) == math.inf  # as great as that moves may become
+    assert drop(np.append(moves, np.full(100, 30.0))) == math.inf  # half a minute of it is no cut
+    assert drop(np.append(moves / 100, [0.5] * 5)) == math.inf  # a lamp that blinks
+    assert drop(np.zeros(0)) == drop(np.zeros(3)) == drop(np.zeros(1000)) == math.inf
 
 
 @pytest.mark.slow(20)
