@@ -16,7 +16,7 @@ from agent.errors import TwoframeError
 from agent.frames import Box, RollingFrames
 from agent.keyboard.key_holder import KeyHolder
 from agent.pacing import clock_ns
-from agent.policy.step import Policy, decide
+from agent.policy.step import Policy
 from agent.screen.grab import Screen
 
 STAGES = ("grab", "prepare", "model", "key")
@@ -96,7 +96,8 @@ def _measured(
                 )
         before = mean
         looked_ns = clock_ns()
-        decide(policy, frame, frames)
+        features, _ = policy.step(frame, frames.features)
+        frames.push(frame, features)
         decided_ns = clock_ns()
         holder.hold({key} if bright else set())
         key_ns = _arrived(window, down=bright)
