@@ -115,17 +115,18 @@ class Policy:
 
 
 def decide(policy: Policy, frame: Image, frames: RollingFrames) -> Floats:
-    """The probabilities (A,) float32 for `frame` after the earlier `frames`, among which it is from now on.
-
-    Where the picture was cut, a new life or a new level, what came before is no neighbour: the new one counts as if it
-    had stood still, as at the beginning of a game.
-    """
-    is_cut = frames.newest is not None and mean_difference(frame, frames.newest) > policy.meta.cut_difference
-    if is_cut:
-        frames.stand(policy.step(frame, frames.features)[0])
+    """The probabilities (A,) float32 for `frame` after the earlier `frames`, among which it is from now on."""
+    stand_after_cut(policy, frame, frames)
     features, probabilities = policy.step(frame, frames.features)
     frames.push(frame, features)
     return probabilities
+
+
+def stand_after_cut(policy: Policy, frame: Image, frames: RollingFrames) -> None:
+    """Where the picture was cut, a new life or a new level, what came before `frame` is no neighbour: it counts as if
+    it had stood still, as at the beginning of a game."""
+    if frames.newest is not None and mean_difference(frame, frames.newest) > policy.meta.cut_difference:
+        frames.stand(policy.step(frame, frames.features)[0])
 
 
 class Inputs:

@@ -10,7 +10,7 @@ from agent.arrays import Floats, Ints
 from agent.errors import TwoframeError
 from agent.frames import RollingFrames, prepare
 from agent.policy.attention import Attention
-from agent.policy.step import Policy
+from agent.policy.step import Policy, stand_after_cut
 from agent.recording.format import PERSON
 from agent.recording.reader import Recording
 
@@ -71,6 +71,7 @@ class Adviser:
             if follows_gap:
                 rolling.clear()
             frame = prepare(np.asarray(recorded), meta.frame)
+            stand_after_cut(self.policy, frame, rolling)
             earlier = rolling.features.copy()
             features, probabilities = self.policy.step(frame, earlier)
             rolling.push(frame, features)
