@@ -3,7 +3,7 @@
 import hashlib
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -275,12 +275,7 @@ def cut_difference(prepared: PreparedDataset) -> float:
     """
     dataset = prepared.dataset
     ends = prepared.training[dataset.previous[prepared.training] >= 0][:MOST_COMPARED]
-    pair: Image = np.empty((2, *dataset.frame.shape), np.uint8)
-    differences = np.zeros(len(ends))
-    for i, end in enumerate(ends):
-        dataset.gather(np.array([end - dataset.stride_at(end), end]), pair)
-        differences[i] = mean_difference(*pair)
-    found = drop(differences)
+    found = drop(np.array([mean_difference(*pair) for pair in pairs(dataset, ends, dataset.stride_at)]))
     if math.isinf(found) and prepared.start:
         return prepared.start.meta.cut_difference
     return found
@@ -303,9 +298,13 @@ def standing_share(prepared: PreparedDataset, most: int = 500) -> float:
     dataset = prepared.dataset
     ends = frame_windows_of(dataset, prepared.split.training, 2)
     ends = ends[:: max(1, len(ends) // most)]
-    pair: Image = np.empty((2, *dataset.frame.shape), np.uint8)
-    standing = 0
-    for end in ends:
-        dataset.gather(np.array([end - dataset.apart_at(end), end]), pair)
-        standing += np.array_equal(*pair)
+    standing = sum(np.array_equal(*pair) for pair in pairs(dataset, ends, dataset.apart_at))
     return standing / max(1, len(ends))
+
+
+def pairs(dataset: Dataset, ends: Ints, before: Callable[[int], int]) -> Iterator[Image]:
+    """The frame so many `before` each of the `ends`, and that there: (2, H, W, C), all in the same place in turn."""
+    pair: Image = np.empty((2, *dataset.frame.shape), np.uint8)
+    for end in ends:
+        dataset.gather(np.array([end - before(end), end]), pair)
+        yield pair

@@ -113,10 +113,10 @@ class Batches:
         self._own_runs = self.runs // share.of
         self._first_run = share.worker * self._own_runs
 
-    def in_order(self) -> Iterator[Batch]:
-        """Every window once, as recorded."""
+    def in_order(self, every: int = 1) -> Iterator[Batch]:
+        """Every window once, as recorded; or the batches that come `every` so many."""
         index, ends = self._runs_of_epoch(phase=None)
-        for start in range(0, len(index), self.runs):
+        for start in range(0, len(index), self.runs * every):
             yield self._batch(index[start:], ends[start:], None, Augmentation())
 
     def shuffled(self, seed: Sequence[int], augmentation: Augmentation, first: int = 0) -> Iterator[Batch]:

@@ -5,12 +5,11 @@ network must tell what was there then, and plays as late. Which shift of the lab
 (arXiv:2004.00981) found by trying all, one training each. Here one training tries them together: till it knows
 something, its last layer answers for each shift, and the one that it has learned best is kept. It is asked of what it
 learned, not of the fifth it is judged by: there a single bend that it does not understand can count for more than
-how late somebody is (experiments/LOG.md). Known by heart would be all shifts alike.
+how late somebody is (experiments/LOG.md). What it knows by heart by then it knows of all shifts alike.
 """
 
 import math
 from collections.abc import Sequence
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 LATER_MS = (0, 40, 80, 120, 160, 200, 240)  # than half a decision and the latency
 CHOSEN_AFTER = 0.4  # of the training: it knows something then, and can learn more
 LEAST_GAIN = 0.02  # of the loss, to leave the first
-LEAST_ASKED, MOST_ASKED = 800, 4000  # windows: fewer say little, more take time
+LEAST_ASKED, MOST_ASKED = 1400, 4000  # windows: fewer say little, more take time
 PARTS = 16  # of the windows, each by itself
 SURE = 2.0  # standard errors of the gain
 
@@ -38,7 +37,7 @@ def best_shift(learner: "Learner", learned: Batches, windows: Ints, shifted: Seq
     is_known: Bools = np.logical_and.reduce([each.is_target for each in shifted])
     borders = [part[0] for part in np.array_split(windows, PARTS)[1:]]
     losses, counts = np.zeros((PARTS, len(shifted)), np.float32), np.zeros((PARTS, 1), np.float32)
-    for batch in islice(ahead(learned.in_order()), 0, None, math.ceil(len(windows) / MOST_ASKED)):
+    for batch in ahead(learned.in_order(every=math.ceil(len(windows) / MOST_ASKED))):
         counted = (batch.ends >= 0) & is_known[batch.ends]
         ends, probabilities = batch.ends[counted], learner.predict_shifts(batch)[counted]  # (M,), (M, S, A)
         parts = np.searchsorted(borders, ends, side="right")
