@@ -76,8 +76,7 @@ def record(
             player = player_of("scripted", game, env.unwrapped, reaction_s=reaction_s, seed=seed)
             assert player is not None
             seed += 1
-            tick += game.fps  # a gap: no window of frames holds two episodes
-            first, taken, over = tick, 0, False
+            over = False  # an episode follows the one before as in a window, without a gap
             while not over and written < seconds * game.record_fps:
                 now_ns = round(tick * tick_ns)
                 if disturbance:
@@ -86,8 +85,7 @@ def record(
                 for change in changes(held, keys, now_ns):
                     writer.key_event(change.time_ns, change.key, down=change.down)
                 held = keys
-                if tick - first >= taken * every:
-                    taken += 1
+                if tick >= written * every:
                     control = {"control": np.array(AGENT if holder.held else PERSON, np.uint8)} if disturbance else {}
                     writer.append(prepare(shown(env, game.zoom), spec), now_ns + round(tick_ns / 2), **control)
                     written += 1

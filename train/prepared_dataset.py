@@ -5,6 +5,7 @@ import math
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -271,11 +272,14 @@ def cut_difference(prepared: PreparedDataset) -> float:
     """The mean difference from one frame to the next above which the picture is another one, in grey levels: a new life
     or level, not a movement. Infinite where the recordings show no such thing, and no policy to start from tells.
 
-    Cuts are few and far greater than what moves: the greatest differences, in order, drop at once where they end.
+    Cuts are few and far greater than what moves: the greatest differences, in order, drop at once where they end. What
+    is on both sides of a gap is compared too: in a recording made of episodes the cuts are there.
     """
     dataset = prepared.dataset
     ends = prepared.training[dataset.previous[prepared.training] >= 0][:MOST_COMPARED]
-    found = drop(np.array([mean_difference(*pair) for pair in pairs(dataset, ends, dataset.stride_at)]))
+    after_gaps = np.setdiff1d(np.flatnonzero(dataset.gap_before), dataset.starts)[:MOST_COMPARED]
+    compared = chain(pairs(dataset, ends, dataset.stride_at), pairs(dataset, after_gaps, lambda _: 1))
+    found = drop(np.array([mean_difference(*pair) for pair in compared]))
     if math.isinf(found) and prepared.start:
         return prepared.start.meta.cut_difference
     return found

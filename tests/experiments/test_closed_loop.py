@@ -14,6 +14,8 @@ import pytest
 
 pytest.importorskip("ale_py", reason="pip install -e '.[bench]'")
 
+from agent.frames import mean_difference
+from agent.recording.reader import Recording
 from bench.closed_loop.__main__ import main, parsed
 from bench.closed_loop.measure import FULL, KEPT, QUICK, RECORD_SEED, keep, read_kept
 from bench.closed_loop.results import rows_of
@@ -27,6 +29,7 @@ from games.drivers import EachEpisode, Late, Starting, player_of
 from games.game import Disturbed, Env, Opening
 from games.gates import BOAT_Y
 from games.lander import rescuer
+from games.lockstep_record import record
 from games.players.corrector import Corrector
 from games.players.player import TAKEOVER_KEY
 from games.players.road_driver import RoadSight
@@ -173,6 +176,15 @@ def test_who_has_the_keys_when_an_episode_ends_gives_them_back_by_hotkey() -> No
     assert player.keys(running=True) == {"d", TAKEOVER_KEY}
     player.next()
     assert player.keys(running=True) == {TAKEOVER_KEY}
+
+
+def test_recorded_in_lockstep_an_episode_follows_the_one_before_as_in_a_window(tmp_path: Path) -> None:
+    recording = Recording.open(record(GAMES["lander"], tmp_path / "recording", 40.0))
+    assert len(recording) == 40 * GAMES["lander"].record_fps
+    assert not recording.gap_before()[1:].any()
+    moved = [mean_difference(*pair) for pair in pairwise(np.asarray(recording.frames))]
+    cuts = [difference for difference in moved if difference > 2]
+    assert 1 <= len(cuts) <= 6 and statistics.median(moved) < 1
 
 
 def test_pong_is_won() -> None:

@@ -116,6 +116,12 @@ def test_what_a_cut_of_the_picture_is_stands_in_the_policy(recording: Path, tmp_
     assert main([str(cut), "--out", str(first), *told]) == 0
     found = Policy.load(first, threads=1).meta.cut_difference
     assert moved < found < mean_difference(frames[49], frames[50])
+    paused_ns = (
+        np.arange(600) + 20 * np.searchsorted([50, 90, 150, 190, 250, 290], np.arange(600), "right")
+    ) * 50_000_000
+    apart = write_recording(tmp_path / "apart", frames, keys, described=meta(size=(32, 24)), times_ns=paused_ns)
+    assert main([str(apart), "--out", str(tmp_path / "third"), *told]) == 0
+    assert moved < Policy.load(tmp_path / "third", threads=1).meta.cut_difference < mean_difference(*frames[49:51])
     assert main([str(recording), "--out", str(second), "--from", str(first), "--keep-share", "0", *told[:4]]) == 0
     assert Policy.load(second, threads=1).meta.cut_difference == found  # nothing is cut here, but the game is the same
     assert main([str(recording), "--out", str(tmp_path / "none"), *told]) == 0
