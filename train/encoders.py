@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -61,13 +62,14 @@ def local_response_normalization(x: Any, name: str, radius: int = 5, bias: float
     return keras.Model(inside, outside, name=name)(x)
 
 
-def compact(x: Any) -> Any:
+def compact(x: Any, *, left_out: float = 0.5) -> Any:
     """What the first layer makes of an image (B, h, w, 24), see `first_layer`, to the image's features: what is where.
 
     One more small convolution, then two ways. Attention: each of 16 maps says by a softmax over all places where its
     thing is, and what it is, so that a lander is found in front of mountains never seen, and to a fraction of a patch.
-    And a coarse map, flattened, which tells how a road goes, but learns the mountains of a recording by heart; so it is
-    missing in half of what is learned, and attention must do alone (experiments/LOG.md).
+    And a coarse map, flattened, which tells how a road goes and which of two roads is the own one, but learns the
+    mountains of a recording by heart; so it is `left_out` of such a share of what is learned, and attention must do
+    alone. Where the whole picture moves there is little to learn by heart, and it is always there (experiments/LOG.md).
     """
     x = layers.Activation("relu")(x)
     x = layers.Conv2D(24, 3, padding="same", activation="relu")(x)
@@ -76,7 +78,7 @@ def compact(x: Any) -> Any:
         x = layers.Conv2D(32, 3, strides=2, padding="same", activation="relu")(x)
     coarse = layers.Flatten()(layers.Conv2D(16, 1, activation="relu")(x))
     coarse = layers.Dropout(0.5)(coarse)
-    coarse = layers.Dropout(0.5, noise_shape=(None, 1))(coarse)  # all of it or nothing
+    coarse = layers.Dropout(left_out, noise_shape=(None, 1))(coarse)  # all of it or nothing
     seen = layers.Dense(128)(ops.concatenate([where, what, coarse], axis=-1))
     seen = layers.Activation("relu")(layers.LayerNormalization()(seen))
     return ops.concatenate([where, seen], axis=-1)
@@ -150,8 +152,9 @@ class Recipe:
 
     `layers` takes normalised images (B, H, W, C) to features (B, D). With `patches` it takes the sum of two parts of a
     first layer, (B, h, w, C): what `first_layer` makes of an image's patches, and what it makes of their change since
-    the image before. With `in_strands` a step is split into strands, see `train.fitting.learner.Learner`: of each the
-    gradients are kept, and the weights are read anew, which large ones do not bear on many cores.
+    the image before. `if_scrolling` are the layers where the whole picture moves. With `in_strands` a step is split
+    into strands, see `train.fitting.learner.Learner`: of each the gradients are kept, and the weights are read anew,
+    which large ones do not bear on many cores.
     """
 
     layers: Callable[[Any], Any]
@@ -161,6 +164,7 @@ class Recipe:
     clip_norm: float | None = None
     patches: Callable[[Any], Any] | None = None
     first_layer: Callable[..., Any] = lambda x: x
+    if_scrolling: Callable[[Any], Any] | None = None
     in_strands: bool = False
 
 
@@ -194,6 +198,7 @@ RECIPES = {
         clip_norm=1.0,
         patches=patches,
         first_layer=first_layer,
+        if_scrolling=partial(compact, left_out=0.0),
         in_strands=True,
     ),
     "alexnet": Recipe(alexnet, lstm_units=256, learning_rate=1e-2, optimizer=momentum),

@@ -14,6 +14,7 @@ with, the images are the channels of one image.
 import io
 import math
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -95,10 +96,14 @@ def build_network(
     deviation: ChannelLevels,
     join: Join = "lstm",
     shifts: int = 1,
+    scrolls: bool = False,
 ) -> Network:
     """A new network over `frames` images of `shape` (H, W, C); `mean` and `deviation` (C,) float32 are those of the
-    recording. With several `shifts` of the labels it answers for each, side by side: (B, shifts * A)."""
+    recording. With several `shifts` of the labels it answers for each, side by side: (B, shifts * A). `scrolls` where
+    the whole picture moves: what is left out at random in learning differs, the weights are the same."""
     recipe = RECIPES[encoder_name]
+    if scrolls and recipe.if_scrolling:
+        recipe = replace(recipe, layers=recipe.if_scrolling)
     answer = last_layer(actions, shifts)
     if recipe.patches is None and join == "lstm":
         encoder = build_encoder(encoder_name, shape, recipe.layers, mean, deviation)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from agent.actions import ActionSet
@@ -28,6 +29,7 @@ from train.starting_policy import StartingPolicy
 MOST_COMPARED = 20_000  # frames, to find out what a cut is
 FEWEST_CUTS, CUTS_SHARE = 3, 0.02  # of the frames at most
 DROP, LEAST_CUT = 3.0, 1.0  # from cuts to movements; grey levels
+SCROLLING, SEEN = 0.05, 8  # of the pixels, grey levels; CarRacing 0.2, Pong and the lander 0.005
 STANDING = 0.9  # of the windows: more are no game that is played
 
 
@@ -297,13 +299,24 @@ def drop(differences: Doubles) -> float:
     return float(np.sqrt(above * np.maximum(below, 1 / 256))[ratios.argmax()])
 
 
-def standing_share(prepared: PreparedDataset, most: int = 500) -> float:
-    """The share of the frames to learn from, at most `most` of them, that equal the frame `apart` before."""
+def standing_share(prepared: PreparedDataset) -> float:
+    """The share of the windows to learn from, some of them, whose last frame equals the one before."""
+    standing = [np.array_equal(*pair) for pair in window_ends(prepared)]
+    return sum(standing) / max(1, len(standing))
+
+
+def scrolls(prepared: PreparedDataset) -> bool:
+    """Whether the whole picture moves, not things before a background that stands still: in half of the windows more
+    than `SCROLLING` of the pixels change by `SEEN` or more from one frame to the next."""
+    moved = [np.mean(cv2.absdiff(*pair) >= SEEN) for pair in window_ends(prepared)]
+    return bool(moved) and float(np.median(moved)) > SCROLLING
+
+
+def window_ends(prepared: PreparedDataset, most: int = 500) -> Iterator[Image]:
+    """The last two frames (2, H, W, C) of windows to learn from, about `most` of them, in the same place in turn."""
     dataset = prepared.dataset
     ends = frame_windows_of(dataset, prepared.split.training, 2)
-    ends = ends[:: max(1, len(ends) // most)]
-    standing = sum(np.array_equal(*pair) for pair in pairs(dataset, ends, dataset.apart_at))
-    return standing / max(1, len(ends))
+    return pairs(dataset, ends[:: max(1, len(ends) // most)], dataset.apart_at)
 
 
 def pairs(dataset: Dataset, ends: Ints, before: Callable[[int], int]) -> Iterator[Image]:

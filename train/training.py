@@ -29,7 +29,7 @@ from train.fitting.learner import Learner
 from train.fitting.together import arrays_to_all, require_alike, text_to_all
 from train.model import Network, build_network, load_weights, parameters
 from train.options import BALANCE, TrainOptions
-from train.prepared_dataset import PreparedDataset, labels_later, relabelled
+from train.prepared_dataset import PreparedDataset, labels_later, relabelled, scrolls
 from train.report.console import EpochLines
 from train.report.copycat import Copycat, find_copycat
 from train.report.event_files import EventFiles
@@ -237,6 +237,7 @@ def build(options: TrainOptions, prepared: PreparedDataset, precision: str, *, s
             deviation=prepared.deviation,
             join=options.join,
             shifts=shifts,
+            scrolls=scrolls(prepared),
         )
     finally:
         keras.config.set_dtype_policy(before)

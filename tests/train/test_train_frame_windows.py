@@ -20,7 +20,7 @@ from train.dataset.batches import DROPPED, Augmentation, Batches, Share, ahead, 
 from train.dataset.dataset import Dataset, channel_statistics, open_dataset, previous_actions
 from train.dataset.frame_windows import Stretch, frame_window_weights, frame_windows_of, split, split_off, stretches_of
 from train.options import TrainOptions
-from train.prepared_dataset import described, prepare_dataset
+from train.prepared_dataset import described, prepare_dataset, scrolls
 
 PERIOD_NS = 50_000_000
 _TOLD = {"frames": 2, "run_frames": 9, "batch_windows": 32}
@@ -167,6 +167,25 @@ def test_a_recording_of_a_picture_that_stands_still_is_told(tmp_path: Path) -> N
             said = "\n".join(described(prepare_dataset(options, tmp_path)))
             warned[name, count] = "warning: in 100.0 % of the windows the picture stands still" in said
     assert warned == {("moving", 1): False, ("moving", 2): False, ("standing", 1): True, ("standing", 2): True}
+
+
+def test_a_picture_that_moves_as_a_whole_is_told_from_things_that_move_before_a_still_one(tmp_path: Path) -> None:
+    _, keys = bar_frames(400, 0)
+    background = np.random.default_rng(1).integers(20, 200, (24, 32, 1)).astype(np.uint8)
+    scrolling = [np.roll(background, t, axis=1) for t in range(400)]
+    ball, paused = [background.copy() for _ in range(400)], [np.roll(background, t // 10, axis=1) for t in range(400)]
+    for t, frame in enumerate(ball):
+        frame[t % 20 : t % 20 + 2, t % 30 : t % 30 + 2] = 255
+    blinking = [frame if t % 40 else 255 - frame for t, frame in enumerate(ball)]
+    for name, shown, expected in (
+        ("scrolling", scrolling, True),
+        ("ball", ball, False),
+        ("paused", paused, False),
+        ("blinking", blinking, False),
+    ):
+        write_recording(tmp_path / name, shown, keys, described=meta(size=SIZE))
+        prepared = prepare_dataset(TrainOptions((tmp_path / name,), out=tmp_path / "policy"), tmp_path)
+        assert scrolls(prepared) == expected, name
 
 
 def test_frames_are_prepared_again_for_a_smaller_spec(tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ def network(
     shape: tuple[int, int, int] = SHAPE,
     join: Join = "lstm",
     shifts: int = 1,
+    scrolls: bool = False,
 ) -> Network:
     keras.utils.set_random_seed(1)
     rng = np.random.default_rng(1)
@@ -60,6 +61,7 @@ def network(
         deviation=deviation.astype(np.float32),
         join=join,
         shifts=shifts,
+        scrolls=scrolls,
     )
 
 
@@ -141,6 +143,18 @@ def test_one_step_at_play_says_what_the_whole_network_says(frames: int, join: Jo
     features, probabilities = step(net, window[:, -1], earlier)
     assert np.array(features) == pytest.approx(np.array(net.encoder(window[:, -1])), abs=ROUNDING)
     assert np.array(probabilities) == pytest.approx(np.array(net.model(window)), abs=ROUNDING)
+
+
+@pytest.mark.usefixtures("float64")
+def test_where_the_whole_picture_moves_the_coarse_map_is_never_left_out() -> None:
+    still, scrolling = network(), network(scrolls=True)
+    for net, rates in ((still, [0.5, 0.5]), (scrolling, [0.5, 0.0])):
+        look = net.decider.get_layer("look")
+        dropouts = [layer for layer in look.layers if isinstance(layer, keras.layers.Dropout)]
+        assert [layer.rate for layer in dropouts] == rates
+    scrolling.model.set_weights(still.model.get_weights())  # at play they are the same network
+    window = images(4, 2)
+    assert np.array(scrolling.model(window)) == pytest.approx(np.array(still.model(window)), abs=ROUNDING)
 
 
 def test_muon_learns_the_matrices_but_for_the_last_layers() -> None:
