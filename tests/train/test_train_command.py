@@ -80,7 +80,14 @@ def test_two_frames_show_what_one_cannot(recording: Path, tmp_path: Path, capfd:
     page = out / "report" / "index.html"
     assert f"pictures and figures on a page: {page}\n" in said.out
     shown = page.read_text(encoding="utf-8")
-    for part in (f"What {out} learned", "Bar", str(recording), "all 8 epochs done", "of epoch 8", "50 ms apart"):
+    for part in (
+        f"What {out} learned",
+        "<dd>Game</dd>",
+        str(recording),
+        "all 8 epochs done",
+        "of epoch 8",
+        "50 ms apart",
+    ):
         assert part in shown
     assert "advice" in (tmp_path / "policy1" / "report" / "index.html").read_text(encoding="utf-8")
     assert scalars(out / "report" / "tensorboard" / "validation")["loss"][-1] > 0
