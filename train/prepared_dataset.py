@@ -306,10 +306,14 @@ def standing_share(prepared: PreparedDataset) -> float:
 
 
 def scrolls(prepared: PreparedDataset) -> bool:
-    """Whether the whole picture moves, not things before a background that stands still: in half of the windows more
-    than `SCROLLING` of the pixels change by `SEEN` or more from one frame to the next."""
+    """Whether the whole picture moves, not things before a background that stands still."""
+    return moving_share(prepared) > SCROLLING
+
+
+def moving_share(prepared: PreparedDataset) -> float:
+    """The share of the pixels that change by `SEEN` or more in a window to learn from, the median of some of them."""
     moved = [np.mean(cv2.absdiff(*pair) >= SEEN) for pair in window_ends(prepared)]
-    return bool(moved) and float(np.median(moved)) > SCROLLING
+    return float(np.median(moved)) if moved else 0.0
 
 
 def window_ends(prepared: PreparedDataset, most: int = 500) -> Iterator[Image]:
