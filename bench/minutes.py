@@ -22,7 +22,6 @@ from typing import Any
 
 from agent.errors import TwoframeError, run_command
 from bench.table import Bench, bench_options, show_all
-from collect.disturbance import ADVISED_PER_MINUTE
 from games.catalogue import GAMES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -104,7 +103,7 @@ def run(options: argparse.Namespace) -> int:
             recording = (options.recordings or Path(room)) / game
             if not recording.exists():
                 recorder = [sys.executable, "-m", "games.lockstep_record", game, str(recording)]
-                recorder += ["--seconds", str(seconds), "--disturb", str(ADVISED_PER_MINUTE)]
+                recorder += ["--seconds", str(seconds), "--disturb", f"{GAMES[game].wrong_keys:g}"]
                 subprocess.run(recorder, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
             before, now = [], []
             for seed in range(seeds):
@@ -112,9 +111,7 @@ def run(options: argparse.Namespace) -> int:
                 now.append(trained(ROOT, recording.resolve(), seed, minutes / 2))
                 print(json.dumps(row(game, before, now, minutes)), flush=True)
             rows.append(row(game, before, now, minutes))
-    conditions = (
-        f"{seconds / 60:g} minutes of play with {ADVISED_PER_MINUTE} wrong keys a minute, {seeds} seeds, in turn"
-    )
+    conditions = f"{seconds / 60:g} minutes of play with the wrong keys of each game, {seeds} seeds, in turn"
     show_all([Bench("minutes to the same loss", conditions, rows)], options.json)
     return 0
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.errors import UsageError, raise_if_any, run_command, usage
-from bench.closed_loop.measure import DISPLAY, QUICK, WRONG_KEYS, Scale, Workshop, episodes_beyond, folder_for
+from bench.closed_loop.measure import DISPLAY, QUICK, Scale, Workshop, episodes_beyond, folder_for
 from bench.closed_loop.results import episode_scores
 from bench.table import Bench, files_without_place, parser_of, show
 from collect.disturbance import rate_beyond
@@ -39,7 +39,7 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="of play, correct and learn (3)")
     parser.add_argument("--minutes", type=float, default=1.0, metavar="M", help="of play for the weak agent (1)")
     parser.add_argument(
-        "--wrong-keys", type=float, default=WRONG_KEYS, metavar="N", help=f"a minute, by collect ({WRONG_KEYS:g})"
+        "--wrong-keys", type=float, metavar="N", help="a minute, by collect; without it those of the game"
     )
     parser.add_argument("--correct-s", type=float, default=MOST_CORRECTED_S, metavar="S", help="of each rollout (120)")
     parser.add_argument("--train", default="", metavar='="FLAGS"', help="of the first training")
@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
             [
                 *([] if options.rounds >= 1 else [f"--rounds: found {options.rounds}, expected at least 1"]),
                 *episodes_beyond({"--episodes": options.episodes}),
-                *rate_beyond("--wrong-keys", options.wrong_keys),
+                *rate_beyond("--wrong-keys", options.wrong_keys or 0.0),
                 *files_without_place(options.json),
             ]
         )

@@ -18,7 +18,7 @@ import numpy as np
 from agent.errors import TwoframeError, UsageError, raise_if_any, run_command, usage
 from agent.recording.format import PERSON
 from agent.recording.reader import Recording
-from bench.closed_loop.measure import DISPLAY, QUICK, WRONG_KEYS, Scale, Workshop, episodes_beyond, folder_for
+from bench.closed_loop.measure import DISPLAY, QUICK, Scale, Workshop, episodes_beyond, folder_for
 from bench.closed_loop.results import episode_scores, every_score, sd_of
 from bench.table import Bench, files_without_place, parser_of, show
 from collect.disturbance import rate_beyond
@@ -41,7 +41,7 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("bench/out/takeover"), metavar="FOLDER")
     parser.add_argument("--minutes", type=float, default=1.0, metavar="M", help="of play for the weak agent (1)")
     parser.add_argument(
-        "--wrong-keys", type=float, default=WRONG_KEYS, metavar="N", help=f"a minute, by collect ({WRONG_KEYS:g})"
+        "--wrong-keys", type=float, metavar="N", help="a minute, by collect; without it those of the game"
     )
     parser.add_argument("--correct-s", type=float, default=MOST_CORRECTED_S, metavar="S", help="of the rollout (120)")
     parser.add_argument("--train", default="", metavar='="FLAGS"', help="of both trainings")
@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
         raise_if_any(
             [
                 *episodes_beyond({"--episodes": options.episodes}),
-                *rate_beyond("--wrong-keys", options.wrong_keys),
+                *rate_beyond("--wrong-keys", options.wrong_keys or 0.0),
                 *files_without_place(options.json),
             ]
         )

@@ -8,6 +8,7 @@ import gymnasium as gym
 import numpy as np
 
 from agent.actions import ActionSet
+from collect.disturbance import ADVISED_PER_MINUTE
 from games.players.corrector import Corrector
 from games.players.player import Player
 from games.window.lap_game import Controls
@@ -46,6 +47,8 @@ class WindowGame:
     """The least mean score of a demonstrator worth learning from."""
     max_frames: int
     """Frames after which an episode is cut off."""
+    wrong_keys: float = ADVISED_PER_MINUTE
+    """A minute, as `collect --disturb` takes them; fewer where they keep its player from what comes later."""
     episodes: int = 10
     """Of every player."""
     corrector: Callable[[Any, float], Corrector] | None = None

@@ -19,7 +19,7 @@ from typing import Any, get_args
 
 from agent.errors import raise_if_any, run_command, usage
 from agent.json_files import write_json
-from bench.closed_loop.measure import DISPLAY, FULL, QUICK, WRONG_KEYS, Disturb, Workshop, episodes_beyond, folder_for
+from bench.closed_loop.measure import DISPLAY, FULL, QUICK, Disturb, Workshop, episodes_beyond, folder_for
 from bench.closed_loop.results import Row, plot, rows_of
 from bench.table import Bench, files_without_place, machine, parser_of, place_for, show
 from collect.disturbance import rate_beyond
@@ -56,7 +56,7 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
         help="who disturbs the demonstrator: collect --disturb (as it comes), the game itself, or none",
     )
     shown.add_argument(
-        "--wrong-keys", type=float, default=WRONG_KEYS, metavar="N", help=f"a minute, by collect ({WRONG_KEYS:g})"
+        "--wrong-keys", type=float, metavar="N", help="a minute, by collect; without it those of the game"
     )
     shown.add_argument("--reaction-ms", type=float, default=0.0, metavar="MS", help="the demonstrator's, e.g. 200")
     learned = parser.add_argument_group("what is learned and played")
@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
         raise_if_any(
             [
                 *episodes_beyond({"--episodes": options.episodes, "--agent-episodes": options.agent_episodes}),
-                *rate_beyond("--wrong-keys", options.wrong_keys),
+                *rate_beyond("--wrong-keys", options.wrong_keys or 0.0),
                 *files_without_place(options.json),
             ]
         )
@@ -104,7 +104,7 @@ def run(options: argparse.Namespace) -> int:
         "quick": options.quick,
         "reaction_ms": options.reaction_ms,
         "disturb": options.disturb,
-        "wrong_keys": options.wrong_keys,
+        "wrong_keys": {game.name: workshop.wrong_keys(game) for game in games},
         "seeds": {game.name: list(scale.seeds(game)) for game in games},
         "machine": machine(),
         "minutes": (time.monotonic() - begun_s) / 60,

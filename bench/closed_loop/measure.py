@@ -13,14 +13,12 @@ from typing import Any, Literal
 
 from agent.errors import TwoframeError
 from agent.json_files import write_json
-from collect.disturbance import ADVISED_PER_MINUTE
 from games.game import CORRECT_SEED, PLAY_SEED, RECORD_SEED, WindowGame
 from games.programs import START_S, Program, program
 from games.window.display import VirtualDisplay, press_return, titles
 from games.window.laps import read_episodes
 
 DISPLAY = (1280, 800)
-WRONG_KEYS = float(ADVISED_PER_MINUTE)
 SLOWEST = 1.5  # a game may take so much longer than its frames say
 CORRECT_EPISODES = 100  # at most, of one part of the corrections
 KEPT = "kept.json"  # beside what a command made: how, and in which time; written last
@@ -75,14 +73,18 @@ class Workshop:
         *,
         reaction_ms: float = 0.0,
         disturb: Disturb = "collect",
-        wrong_keys: float = WRONG_KEYS,
+        wrong_keys: float | None = None,
     ) -> None:
         self._out = out
         self._display = display
         self._scale = scale
         self._reaction = ("--reaction-ms", f"{reaction_ms:g}") if reaction_ms else ()
         self._game_disturb = ("--disturb",) if disturb == "game" else ()
-        self._collect_disturb = ("--disturb", f"{wrong_keys:g}") if disturb == "collect" else ()
+        self._wrong_keys = wrong_keys if disturb == "collect" else 0.0
+
+    def wrong_keys(self, game: WindowGame) -> float:
+        """A minute, while its demonstrator is recorded."""
+        return game.wrong_keys if self._wrong_keys is None else self._wrong_keys
 
     def recording(self, game: WindowGame) -> tuple[Path, dict[str, Any]]:
         """The demonstrator's play, and what is kept of it: flags, seconds, the game's episodes."""
@@ -91,7 +93,7 @@ class Workshop:
         played += (*self._game_disturb, *self._reaction)
         # fmt: off
         collected = ("--keys", *game.actions, "--fps", game.record_fps, "--size", game.size, "--crop", game.crop,
-                     "--duration-s", f"{record_s:g}", "--countdown-s", 0, *self._collect_disturb)
+                     "--duration-s", f"{record_s:g}", "--countdown-s", 0, "--disturb", f"{self.wrong_keys(game):g}")
         # fmt: on
         folder = self._place(game, "recording", played, collected)
         if (kept := read_kept(folder)) is not None:

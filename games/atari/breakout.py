@@ -100,6 +100,7 @@ GAME = Game(
     size="120x120",
     crop="0,72,320,320",  # without the score
     record_s=600.0,
+    wrong_keys=20,  # a ball lost is lost: with 60 not even half of the wall is gone in any game (experiments/LOG.md)
     score="points for bricks, of five balls or three minutes",
     bar=250.0,
     max_frames=10800,

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import gymnasium as gym
 import numpy as np
@@ -17,7 +17,7 @@ pytest.importorskip("ale_py", reason="pip install -e '.[bench]'")
 from agent.frames import mean_difference
 from agent.recording.reader import Recording
 from bench.closed_loop.__main__ import main, parsed
-from bench.closed_loop.measure import FULL, KEPT, QUICK, RECORD_SEED, keep, read_kept
+from bench.closed_loop.measure import FULL, KEPT, QUICK, RECORD_SEED, Disturb, Workshop, keep, read_kept
 from bench.closed_loop.results import rows_of
 from experiments import pong_learn, takeover
 from experiments.lockstep import IN_PLACE, Agent, InTurns, OncePerFrame, episode, played, shown
@@ -33,6 +33,7 @@ from games.lockstep_record import record
 from games.players.corrector import Corrector
 from games.players.player import TAKEOVER_KEY
 from games.players.road_driver import RoadSight
+from games.window.display import VirtualDisplay
 
 
 class Script:
@@ -433,6 +434,22 @@ def test_what_was_left_halfway_is_made_anew(tmp_path: Path) -> None:
     (folder / "policy").mkdir()
     assert read_kept(folder) == {"seconds": 1.0}
     assert {path.name for path in folder.iterdir()} == {KEPT, "policy"}
+
+
+@pytest.mark.parametrize(
+    ("told", "disturb", "expected"),
+    [
+        (None, "collect", {"breakout": 20, "car3": 60}),
+        (30.0, "collect", {"breakout": 30, "car3": 30}),
+        (0.0, "collect", {"breakout": 0, "car3": 0}),
+        (None, "game", {"breakout": 0, "car3": 0}),
+    ],
+)
+def test_wrong_keys_are_as_many_as_the_game_bears_unless_told(
+    told: float | None, disturb: Disturb, expected: dict[str, float], tmp_path: Path
+) -> None:
+    workshop = Workshop(tmp_path, cast(VirtualDisplay, None), QUICK, wrong_keys=told, disturb=disturb)
+    assert {name: workshop.wrong_keys(GAMES[name]) for name in expected} == expected
 
 
 def test_flags_of_train_pass_through_as_they_are() -> None:

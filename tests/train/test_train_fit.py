@@ -249,6 +249,9 @@ def test_labels_are_learned_later_only_where_that_is_told_better_all_over() -> N
     one_bend[3] = [6.0, 3.0, 2.0]  # what the network does not understand there it says of the first with conviction
     assert surely_best(one_bend) == 0
     assert one_bend.mean(axis=0).argmin() == 2
+    uneven = np.tile([[0.0, -0.06], [0.0, 0.06], [0.0, -0.02], [0.0, 0.02]], (4, 1))  # a standard error of 0.0115
+    assert surely_best((alike - uneven - [0, 0.03]).astype(np.float32)) == 0
+    assert surely_best((alike - uneven - [0, 0.04]).astype(np.float32)) == 1
     hardly = alike - np.array([0, 0.004], np.float32)
     assert surely_best(hardly) == 0
     assert surely_best(better[:1].astype(np.float32)) == 0  # a single part shows nothing
