@@ -13,7 +13,7 @@ from agent.keys import KeyEvent
 from agent.live.own_presses import OwnPresses
 
 MOST_PER_MINUTE = 60
-ADVISED_PER_MINUTE = 60  # docs/record.md; what the benches and the demo take
+ADVISED_PER_MINUTE = 60  # docs/record.md; what the demo takes, and the benches for most games
 HOLD_S = (0.1, 0.3)  # how long a wrong action is pressed; many short ones teach more than a few long ones (LOG.md)
 ECHO_NS = 500_000_000  # our own release is heard long before
 

@@ -27,7 +27,7 @@ CHOSEN_AFTER = 0.4  # of the training: it knows something then, and can learn mo
 LEAST_GAIN = 0.02  # of the loss, to leave the first
 LEAST_ASKED, MOST_ASKED = 1400, 4000  # windows: fewer say little, more take time
 PARTS = 16  # of the windows, each by itself
-SURE = 3.0  # standard errors of the gain: keys that come too early cost more than keys that come late (LOG.md)
+SURE = 3.0  # standard errors of the gain, lest keys come too early (experiments/LOG.md)
 
 
 def best_shift(learner: "Learner", learned: Batches, windows: Ints, shifted: Sequence[ShiftedLabels]) -> int:
