@@ -35,6 +35,7 @@ Join = Literal["lstm", "channels"]
 Balance = Literal["none", "half", "full"]
 # What a network with its weights is made for; the rest of the options tells how it learns.
 NETWORK = ("size", "crop", "color", "frames", "apart_ms", "stride", "keys", "label_shift_ms", "encoder", "join")
+NO_MIRROR = ("none",)
 KEEP_SHARE = 0.5  # as much of the old as of the new: Mandlekar et al. 2020 weigh corrections so
 BALANCE = {"none": 0.0, "half": 0.5, "full": 1.0}  # the power of an action's share that its weight takes off
 
@@ -75,8 +76,10 @@ class TrainOptions:
 
     keys: Annotated[tuple[str, ...], ACTIONS, tyro.conf.arg(metavar="NAME=KEY")] = ()
     """Other actions over the recorded keys, e.g. left=a right=d rest="""
-    mirror: Annotated[tuple[str, ...], ACTIONS, tyro.conf.arg(metavar="NAME=NAME")] = ()
-    """Mirror frames too and swap actions, e.g. left=right"""
+    mirror: Annotated[
+        tuple[str, ...], ACTIONS, tyro.conf.arg(metavar="NAME=NAME", help_behavior_hint="(default: as found)")
+    ] = ()
+    """Mirror frames and swap actions: left=right or none."""
     label_shift_ms: Annotated[
         float | None, ACTIONS, tyro.conf.arg(metavar="MS", help_behavior_hint="(default: what fits best)")
     ] = None
@@ -256,16 +259,18 @@ class TrainOptions:
 
 
 def mirrored(pairs: Sequence[str], actions: ActionSet) -> tuple[int, ...]:
-    """The action that each action becomes in a mirror, of `left=right` and the like; empty without any.
+    """The action that each action becomes in a mirror, of `left=right` and the like; empty without any, or for `none`.
 
     Raises `UsageError` for names that are not in `actions`, or twice.
     """
+    if tuple(pairs) == NO_MIRROR:
+        return ()
     swapped = list(range(len(actions)))
     for pair in pairs:
         names = pair.split("=")
         if len(names) != 2 or not set(names) <= set(actions.names) or len(set(names)) < 2:
             raise UsageError(
-                f"--mirror: found {pair!r}, expected two of {', '.join(actions.names)}, such as left=right"
+                f"--mirror: found {pair!r}, expected two of {', '.join(actions.names)}, such as left=right, or none"
             )
         one, other = (actions.names.index(name) for name in names)
         if swapped[one] != one or swapped[other] != other:

@@ -26,6 +26,7 @@ from train.fitting.fit import Fit, Fitting, JudgedBy, Judgement, Observer, Plan,
 from train.fitting.history import Epoch, History
 from train.fitting.label_shift import CHOSEN_AFTER, LATER_MS, LEAST_ASKED, best_shift
 from train.fitting.learner import Learner
+from train.fitting.mirror import is_alike, opposite
 from train.fitting.together import arrays_to_all, require_alike, text_to_all
 from train.model import Network, build_network, load_weights, parameters
 from train.options import BALANCE, TrainOptions
@@ -185,6 +186,19 @@ def _learn(
         say(console, f"pictures tell best what is held {shift_ms:.0f} ms later: from here on it learns that")
         return JudgedBy(prepared.dataset, validation)
 
+    def look_in_mirror(progress: float) -> None:
+        if history.mirror is not None or not CHOSEN_AFTER <= progress < 1:
+            return
+        mirror = () if options.mirror else opposite(prepared.dataset.actions)
+        history.mirror = mirror if mirror and is_alike(learner, prepared.dataset, validation, mirror) else ()
+        if history.mirror:
+            say(console, "it knows what to do in mirrored pictures as well: from here on it learns them, too")
+
+    def at_epoch_end(progress: float) -> JudgedBy | None:
+        judged_by = relabel(progress)
+        look_in_mirror(progress)
+        return judged_by
+
     budget_s = np.inf if options.deterministic else options.max_minutes * 60
     plan = Plan(options.epochs, options.patience, budget_s, options.seed, prepared.augmentation)
     with EpochLines(console, prepared.dataset.actions.names) as lines:
@@ -199,7 +213,7 @@ def _learn(
             history,
             observers=observers,
             keep=keep,
-            relabel=relabel,
+            relabel=at_epoch_end,
             asked_to_stop=asked_to_stop,
         )
         fit = fitting.run()

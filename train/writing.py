@@ -80,6 +80,7 @@ def _metrics(learned: Learned) -> dict[str, Any]:
         "copycat": learned.copycat.to_json(),
         **({"gains": learned.gains} if learned.gains else {}),
         "training_windows": len(prepared.training),
+        "mirrored": bool(prepared.augmentation.mirror or learned.fit.history.mirror),
         "epoch": learned.kept.number,
         "ended": learned.fit.ended or "stopped",
         "samples_per_s": round(learned.kept.samples_per_s, 1),

@@ -122,6 +122,22 @@ def test_other_labels_begin_a_new_count_of_what_is_best() -> None:
     assert again.best is not None and again.best.number == 4
 
 
+def test_images_are_mirrored_from_the_epoch_after_the_game_was_found_alike() -> None:
+    learner, history = ToldLearner([0.9, 0.9, 0.9]), History()
+    training = told(learner, history=history)
+
+    def find(progress: float) -> None:
+        history.mirror = (2, 1, 0) if progress > 0.5 else None
+
+    training._relabel = find
+    training.run()
+    assert learner.moved == {1: False, 2: False, 3: True}
+
+    resumed = ToldLearner([0.9, 0.9, 0.9, 0.9])
+    told(resumed, history=History.from_json(history.to_json())).run()
+    assert resumed.moved == {4: True}
+
+
 def fitted(learner: ToldLearner, **changed: float) -> Fit:
     return told(learner, **changed).run()
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from agent.arrays import Floats, Ints
 from agent.errors import TwoframeError
@@ -101,7 +100,8 @@ class Fitting:
     Runs till the epochs are done, the time is over, the validation loss stops falling, or `asked_to_stop`. A loss
     that is no number ends it too. The first step, which is compiled, takes no time of the plan: it would be the time in
     which the learning rate rises. `keep` is called after each epoch, every few minutes within one, and at a stop;
-    `relabel` after each, with the part of the training that is done: it may give other labels to judge by.
+    `relabel` after each, with the part of the training that is done: it may give other labels to judge by, and find
+    the `mirror` of the history.
     """
 
     def __init__(
@@ -206,10 +206,13 @@ class Fitting:
 
     def _augmentation(self) -> Augmentation:
         """That of the whole epoch under way. The images are moved only at first: it teaches that a thing is the same
-        wherever it is, and takes away where it is; `play` will never see one moved (Zhuoxun He et al. 2019)."""
+        wherever it is, and takes away where it is; `play` will never see one moved (Zhuoxun He et al. 2019). They are
+        mirrored once the game is known to be alike."""
         history, augmentation = self._history, self._plan.augmentation
         is_steady = self._progress(0, history.passed_s - history.epoch_s) >= STEADY_FROM
-        return augmentation._replace(shift=0.0) if is_steady else augmentation
+        return augmentation._replace(
+            shift=0.0 if is_steady else augmentation.shift, mirror=history.mirror or augmentation.mirror
+        )
 
     def _progress(self, step: int, passed_s: float) -> float:
         """The part of the training done at a `step` of the epoch under way, by epochs or by time, whichever is nearer
@@ -222,18 +225,17 @@ def judge(
     learner: "Learner",
     dataset: Dataset,
     validation: Batches,
-    older_from: Callable[[Batch], npt.NDArray[np.int32]] | None = None,
+    changed: Callable[[Batch], Batch] = lambda batch: batch,
 ) -> Judgement:
     """Let the network decide on every validation window. The loss is weighted as in training.
 
-    `older_from` may give the windows of a batch other earlier frames, see `Batch`.
+    `changed` may show it the frames of a batch otherwise.
     """
     said = np.zeros((len(dataset), len(dataset.actions)), np.float32)
     counts_here = np.zeros(len(dataset), np.int32)
     for batch in ahead(validation.in_order()):
-        asked = batch._replace(older_from=older_from(batch)) if older_from else batch
         counts = batch.ends >= 0
-        said[batch.ends[counts]] = learner.predict(asked)[counts]
+        said[batch.ends[counts]] = learner.predict(changed(batch))[counts]
         counts_here[batch.ends[counts]] = 1
     ends = np.flatnonzero(learner.summed(counts_here))
     return judged(dataset, validation.weights, ends, learner.summed(said[ends]))

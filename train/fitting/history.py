@@ -46,7 +46,8 @@ class History:
     `passed_s` is the time spent in all sittings, `epoch_s` the part of it on this epoch's batches. `best_weights`
     are those after the epoch with the lowest validation loss. `before` is what the policy that the training started
     from was worth, if there is one. `shift` is which of several shifts of the labels was chosen, once it was, and
-    `other_labels` how many epochs were judged by others.
+    `other_labels` how many epochs were judged by others. `mirror` is the action that each action becomes in a mirror
+    where the game was found to be the same there, empty where not, None while it was not asked.
     """
 
     number: int = 1
@@ -61,6 +62,7 @@ class History:
     before: dict[str, Any] = field(default_factory=dict)
     shift: int | None = None
     other_labels: int = 0
+    mirror: tuple[int, ...] | None = None
 
     @property
     def best(self) -> Epoch | None:
@@ -104,9 +106,17 @@ class History:
             "before": self.before,
             "shift": self.shift,
             "other_labels": self.other_labels,
+            "mirror": None if self.mirror is None else list(self.mirror),
         }
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "History":
         """The inverse of `to_json`. Raises KeyError or TypeError for anything else."""
-        return cls(**{**value, "epochs": [Epoch.from_json(epoch) for epoch in value["epochs"]]})
+        mirror = value.get("mirror")  # not in those of an older train
+        return cls(
+            **{
+                **value,
+                "epochs": [Epoch.from_json(epoch) for epoch in value["epochs"]],
+                "mirror": None if mirror is None else tuple(mirror),
+            }
+        )

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from train.dataset.batches import DROPPED, REPEATED, Batch, Batches
 from train.dataset.dataset import Dataset
@@ -62,14 +61,14 @@ def find_copycat(
     """Judge the validation windows again with their earlier frames replaced by the newest, blank, or from elsewhere."""
     changes = judgement.ends[dataset.is_change[judgement.ends]]
     at_changes = judgement.said[dataset.is_change[judgement.ends]] == dataset.previous[changes]
-    ways: dict[str, Callable[[Batch], npt.NDArray[np.int32]]] = {
-        NEWEST: lambda batch: np.full(batch.labels.shape, REPEATED, np.int32),
-        "blank": lambda batch: np.full(batch.labels.shape, DROPPED, np.int32),
+    ways: dict[str, Callable[[Batch], Batch]] = {
+        NEWEST: lambda batch: batch._replace(older_from=np.full(batch.labels.shape, REPEATED, np.int32)),
+        "blank": lambda batch: batch._replace(older_from=np.full(batch.labels.shape, DROPPED, np.int32)),
         "from elsewhere": _elsewhere,
     }
     tampered = {}
-    for name, older_from in ways.items() if frames > 1 else ():
-        other = judge(learner, dataset, validation, older_from)
+    for name, changed in ways.items() if frames > 1 else ():
+        other = judge(learner, dataset, validation, changed)
         tampered[name] = Tampered(
             otherwise=float((other.said != judgement.said).mean()),
             difference=float(0.5 * np.abs(other.probabilities - judgement.probabilities).sum(axis=1).mean()),
@@ -78,9 +77,9 @@ def find_copycat(
     return Copycat(float(at_changes.mean()) if len(changes) else float("nan"), tampered)
 
 
-def _elsewhere(batch: Batch) -> npt.NDArray[np.int32]:
-    """The windows that count, each lent the earlier frames of the one half a batch away."""
+def _elsewhere(batch: Batch) -> Batch:
+    """The windows that count are lent the earlier frames of the one half a batch away."""
     lenders = np.flatnonzero(batch.ends >= 0).astype(np.int32)
     older_from = np.arange(batch.labels.size, dtype=np.int32)
     older_from[lenders] = np.roll(lenders, len(lenders) // 2)
-    return older_from.reshape(batch.labels.shape)
+    return batch._replace(older_from=older_from.reshape(batch.labels.shape))
