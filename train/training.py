@@ -192,7 +192,7 @@ def _learn(
         mirror = () if options.mirror else opposite(prepared.dataset.actions)
         history.mirror = mirror if mirror and is_alike(learner, prepared.dataset, validation, mirror) else ()
         if history.mirror:
-            say(console, "it knows what to do in mirrored pictures as well: from here on it learns them, too")
+            say(console, "it knows what to do in mirrored pictures too: from here on it learns them as well")
 
     def at_epoch_end(progress: float) -> JudgedBy | None:
         judged_by = relabel(progress)

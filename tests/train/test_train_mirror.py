@@ -37,7 +37,7 @@ def test_opposite_keys_tell_which_actions_a_mirror_swaps(actions: str, mirror: t
 def test_as_much_is_told_of_mirrored_pictures_only_by_who_knows_something() -> None:
     assert tells_as_much(1.0, plain=0.4, mirrored=0.42)
     assert tells_as_much(1.0, plain=0.4, mirrored=0.3)
-    assert not tells_as_much(1.0, plain=0.4, mirrored=0.6)
+    assert not tells_as_much(1.0, plain=0.4, mirrored=0.7)
     assert not tells_as_much(1.0, plain=0.4, mirrored=3.0)
     assert not tells_as_much(1.0, plain=0.9, mirrored=0.9)
     assert not tells_as_much(1.0, plain=1.5, mirrored=1.2)
@@ -75,7 +75,7 @@ def test_a_game_without_a_side_is_learned_in_the_mirror_too(
 ) -> None:
     out = tmp_path / "policy"
     assert main([str(thirds(tmp_path / "rec", keys)), "--out", str(out), *LEARNED, *told]) == 0
-    assert ("in mirrored pictures as well: from here on it learns them, too" in capfd.readouterr().out) == is_mirrored
+    assert ("in mirrored pictures too: from here on it learns them as well" in capfd.readouterr().out) == is_mirrored
     policy = json.loads((out / "policy.json").read_text())
     assert policy["metrics"]["mirrored"] == is_mirrored
     assert policy["training"]["mirror"] == told[1:]

@@ -2,7 +2,7 @@
 
 Where left and right are played alike, every picture teaches twice: as it is, and mirrored with the actions swapped. No
 game says so of itself. But a network that has learned what to do, and not where it was shown, tells of mirrored
-pictures what to do as well as of others that it did not learn; in a game with a side it does not (experiments/LOG.md).
+pictures what to do nearly as well as of others that it did not learn; in a game with a side it does not.
 """
 
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 OPPOSITE = {"left": "right", "right": "left", "a": "d", "d": "a"}  # keys: the arrows, WASD
 LEAST_JUDGED = 200  # windows: fewer say little
 LEAST_TOLD = 0.2  # of what the actions' shares leave open: who knows nothing knows as much in the mirror
-ALIKE = 0.9  # of what is told of the pictures as they are
+ALIKE = 0.7  # of what is told of the pictures as they are (experiments/LOG.md)
 
 
 def opposite(actions: ActionSet) -> tuple[int, ...]:
@@ -46,7 +46,7 @@ def is_alike(learner: "Learner", dataset: Dataset, validation: Batches, mirror: 
 
 
 def tells_as_much(nothing: float, plain: float, mirrored: float) -> bool:
-    """Whether a network tells as much of mirrored pictures as of those as they are, by its losses there and by the loss
+    """Whether a network tells about as much of mirrored pictures as of others, by its losses there and by the loss
     of who knows `nothing` but how often each action is right."""
     told = nothing - plain
     return told >= LEAST_TOLD * nothing and nothing - mirrored >= ALIKE * told
