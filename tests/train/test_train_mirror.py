@@ -11,7 +11,7 @@ from training import KEYS, SIZE
 from agent.actions import ActionSet
 from train.cli import main
 from train.fitting.history import History
-from train.fitting.mirror import opposite, tells_as_much
+from train.fitting.mirror import opposite, tells_enough
 
 LEARNED = ["--max-minutes", "60", "--epochs", "3", "--shift", "0", "--apart-ms", "0", "--label-shift-ms", "0"]
 
@@ -34,14 +34,14 @@ def test_opposite_keys_tell_which_actions_a_mirror_swaps(actions: str, mirror: t
     assert opposite(ActionSet.parse(actions.split())) == mirror
 
 
-def test_as_much_is_told_of_mirrored_pictures_only_by_who_knows_something() -> None:
-    assert tells_as_much(1.0, plain=0.4, mirrored=0.42)
-    assert tells_as_much(1.0, plain=0.4, mirrored=0.3)
-    assert not tells_as_much(1.0, plain=0.4, mirrored=0.7)
-    assert not tells_as_much(1.0, plain=0.4, mirrored=3.0)
-    assert not tells_as_much(1.0, plain=0.9, mirrored=0.9)
-    assert not tells_as_much(1.0, plain=1.5, mirrored=1.2)
-    assert not tells_as_much(1.0, plain=float("nan"), mirrored=0.3)
+def test_enough_is_told_of_mirrored_pictures_only_by_who_knows_something() -> None:
+    assert tells_enough(1.0, plain=0.4, mirrored=0.6)
+    assert tells_enough(1.0, plain=0.4, mirrored=0.3)
+    assert not tells_enough(1.0, plain=0.4, mirrored=0.8)
+    assert not tells_enough(1.0, plain=0.4, mirrored=3.0)
+    assert not tells_enough(1.0, plain=0.9, mirrored=0.9)
+    assert not tells_enough(1.0, plain=1.5, mirrored=1.2)
+    assert not tells_enough(1.0, plain=float("nan"), mirrored=0.3)
 
 
 def thirds(folder: Path, keys: list[str]) -> Path:
