@@ -2,7 +2,8 @@
 
 Where left and right are played alike, every picture teaches twice: as it is, and mirrored with the actions swapped. No
 game says so of itself. But a network that has learned what to do, and not where it was shown, tells of mirrored
-pictures what to do as well, or nearly, as of others that it did not learn; of a game with a side it tells nonsense.
+pictures what to do as well, or nearly, as of others that it did not learn; of a game with a side it tells far less. A
+policy that goes on (`train --from`) may have learned mirrored pictures before, where its game was found to be the same.
 """
 
 from typing import TYPE_CHECKING
@@ -34,8 +35,8 @@ def opposite(actions: ActionSet) -> tuple[int, ...]:
 
 
 def is_alike(learner: "Learner", dataset: Dataset, validation: Batches, mirror: tuple[int, ...]) -> bool:
-    """Whether the network, which has learned no mirrored picture, knows what to do in mirrored ones, where each action
-    is that of `mirror`. Asked of the windows to judge by, which it has not learned as they are either."""
+    """Whether the network knows what to do in mirrored pictures, where each action is that of `mirror`. Asked of the
+    windows to judge by, which it has not learned as they are either."""
     plain = judge(learner, dataset, validation)
     seen = judge(learner, dataset, validation, lambda batch: batch._replace(frames=batch.frames[:, :, :, ::-1].copy()))
     labels, weights = dataset.labels[plain.ends], validation.weights[plain.ends]
