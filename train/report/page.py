@@ -63,9 +63,10 @@ _PICTURES = (  # in the order of the page
     _Picture(
         "curves.png",
         "How it learned",
-        "On the left both lines should fall. Where validation rises while training goes on falling, it learns its "
-        "recordings by heart: more play helps, more epochs do not. Where validation still falls at the end, more time "
-        "helps. On the right watch the dashed line, how often it is right where the action changes.",
+        "On the left both lines should fall. Where validation rises while training goes on falling, it gets "
+        "surer of itself than it should be; it can play better for all that, unless it is right less often, too. Where "
+        "validation still falls at the end, more time helps. On the right watch the dashed line, how often it is right "
+        "where the action changes.",
     ),
 )
 _STYLE = """
