@@ -2,7 +2,7 @@
 
 from agent.errors import UsageError
 from games import car3, car5, catch, gates, lander
-from games.atari import breakout, pong, skiing
+from games.atari import breakout, freeway, pong, skiing
 from games.game import Game, WindowGame
 from games.native import madbomber, slimevolley
 from games.native.native_game import NativeGame
@@ -17,6 +17,7 @@ GAMES = {
         catch.GAME,
         gates.GAME,
         breakout.GAME,
+        freeway.GAME,
         skiing.GAME,
     )
 }

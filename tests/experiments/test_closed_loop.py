@@ -459,7 +459,9 @@ def test_flags_of_train_pass_through_as_they_are() -> None:
 
 def test_an_unknown_game_is_said_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--games", "chess"]) == 2
-    assert "expected one of car3, car5, pong, lander, catch, gates, breakout, skiing" in capsys.readouterr().err
+    assert (
+        "expected one of car3, car5, pong, lander, catch, gates, breakout, freeway, skiing" in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize(("flag", "count"), [("--agent-episodes", "0"), ("--episodes", "1000")])

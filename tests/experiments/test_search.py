@@ -139,7 +139,7 @@ def test_seeds_are_numbers_and_ranges_in_order() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--games", "chess"], "expected one of car3, car5, pong, lander, catch, gates, breakout, skiing"),
+        (["--games", "chess"], "expected one of car3, car5, pong, lander, catch, gates, breakout, freeway, skiing"),
         (["--variant", "--frames 1"], "expected NAME=FLAGS"),
         (["--variant", "frames"], "expected NAME=FLAGS"),
         (["--variant", "a='"], "expected flags of `train`"),

@@ -1,5 +1,6 @@
 """Atari's games: who plays them well does so by two pictures, rough ones too, and with keys that come later."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,19 @@ from agent.arrays import Floats
 from experiments.lockstep import IN_PLACE, episode, played
 from games.atari.breakout import AHEAD_FRAMES, RISING_AHEAD_FRAMES, BreakoutPlayer, wanted_for
 from games.atari.console import LateKeys
+from games.atari.freeway import FreewayPlayer
 from games.atari.skiing import Skier
 from games.catalogue import GAMES
+from games.game import Game
+from games.players.player import Player
 
 
 class RoughBreakout(BreakoutPlayer):
+    def look(self) -> Floats:
+        return rough(super().look(), self._random)
+
+
+class RoughFreeway(FreewayPlayer):
     def look(self) -> Floats:
         return rough(super().look(), self._random)
 
@@ -33,9 +42,13 @@ def rough(seen: Floats, random: np.random.Generator) -> Floats:
 
 def rough_episode(name: str, player: type[Any], max_frames: int) -> dict[str, Any]:
     game = GAMES[name]
+    return episode_of(game, lambda env: player(env, game.fps, 0.0), max_frames)
+
+
+def episode_of(game: Game, player: Callable[[Any], Player], max_frames: int) -> dict[str, Any]:
     env = game.make(False, max_frames)
     try:
-        eyes = player(env.unwrapped, game.fps, 0.0)
+        eyes = player(env.unwrapped)
         return episode(game, env, 1, lambda _: eyes.keys(running=True), drawn=False)
     finally:
         env.close()
@@ -63,6 +76,20 @@ def test_in_breakout_the_paddle_is_wanted_where_the_ball_will_be_with_the_sides_
     assert wanted(148, 179, (142, 173)) == 144  # by the right side, at 151
     assert wanted(80, 100, (74, 106)) == 80 + RISING_AHEAD_FRAMES
     assert wanted(80, 100, (0, 0)) == 80  # there was none
+
+
+class Upwards:
+    def keys(self, *, running: bool) -> frozenset[str]:
+        return frozenset("w")
+
+
+def test_the_freeway_is_crossed_by_rough_eyes_and_in_the_agents_place_too_but_not_by_who_only_goes_up() -> None:
+    (itself,) = played(GAMES["freeway"], "scripted", [1], 0.0)
+    (late,) = played(GAMES["freeway"], IN_PLACE, [1], 7.0)
+    rougher = rough_episode("freeway", RoughFreeway, 9000)
+    blind = episode_of(GAMES["freeway"], lambda _: Upwards(), 9000)
+    assert itself["return"] > 29 and late["return"] > 29 and rougher["return"] > 26 > blind["return"] + 2
+    assert itself["key_changes"] < 3 * itself["frames"] / GAMES["freeway"].fps
 
 
 def test_all_gates_are_skied_through_by_rough_eyes_too() -> None:
