@@ -96,7 +96,7 @@ NOTHING_TO_SAY = {
     "learned to the last bit": replace(
         SOUND, losses=[(0.4, 0.01), (0.01, 0.002), (0.01, 0.001)], accuracies=(0.99, 1, 1)
     ),
-    # Most policies that play well end so.
+    # So end some that play as well as was shown.
     "surer and right as often": replace(SOUND, losses=SURER, accuracies=(0.7, 0.83, 0.86, 0.85)),
     # Of so few moments a share says nothing.
     "few changes": replace(SOUND, repeats=0.64, scores=replace(SCORES, changes=3, change_accuracy=0.3)),

@@ -103,8 +103,9 @@ def about_rare_actions(figures: Figures) -> str:
 
 
 def about_knowing_by_heart(figures: Figures) -> str:
-    """It was right more often before. A validation loss that rises says less: most policies that play well end so, as
-    they get surer of themselves, where they are wrong, too (experiments/LOG.md)."""
+    """It was right more often before. A validation loss that rises says less: half of all trainings end so, among them
+    some that play as well as was shown, as they get surer of themselves, where they are wrong, too
+    (experiments/LOG.md)."""
     training, validation = figures.losses[-1]
     losses = [loss for _, loss in figures.losses]
     lowest, before = min(zip(losses, figures.accuracies, strict=True))
