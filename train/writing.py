@@ -60,14 +60,13 @@ def write_policy(options: TrainOptions, learned: Learned) -> Agreement:
 def figures_of(learned: Learned) -> Figures:
     """What advice goes by."""
     prepared, history = learned.prepared, learned.fit.history
-    epochs = history.epochs[history.other_labels :]
     return Figures(
         names=prepared.dataset.actions.names,
         played=played_shares(prepared),
         scores=learned.judgement.scores,
         repeats=learned.copycat.repeats,
-        losses=[(epoch.loss, epoch.validation_loss) for epoch in epochs],
-        accuracies=[epoch.scores.accuracy for epoch in epochs],
+        losses=[(epoch.loss, epoch.validation_loss) for epoch in history.epochs[history.other_labels :]],
+        best_accuracy=(history.best or learned.kept).scores.accuracy,
         limit=learned.fit.limit,
         never_pressed=never_pressed_by_anybody(prepared),
         gains=learned.gains,

@@ -15,16 +15,17 @@ FEW = 8  # changes of action, or windows of one: of fewer a share says nothing
 @dataclass(frozen=True, slots=True)
 class Figures:
     """What advice goes by. `names` and `played` (shares of what is learned, 0..1) in the order of the actions;
-    `losses` are those of training and validation, epoch by epoch, and `accuracies` those of validation; `limit` is the
-    flag that set the end of the training, if one did; `never_pressed` tells of keys in words; `gains` is of a training
-    that went on from a policy."""
+    `scores` are those of the weights that are kept; `losses` those of training and validation, epoch by epoch, and
+    `best_accuracy` that of validation after the epoch of its lowest loss; `limit` is the flag that set the end of the
+    training, if one did; `never_pressed` tells of keys in words; `gains` is of a training that went on from a
+    policy."""
 
     names: tuple[str, ...]
     played: tuple[float, ...]
     scores: Scores
     repeats: float
     losses: Sequence[tuple[float, float]]
-    accuracies: Sequence[float]
+    best_accuracy: float
     limit: str = ""
     never_pressed: str = ""
     gains: dict[str, Worth] | None = None
@@ -107,9 +108,8 @@ def about_knowing_by_heart(figures: Figures) -> str:
     some that play as well as was shown, as they get surer of themselves, where they are wrong, too
     (experiments/LOG.md)."""
     training, validation = figures.losses[-1]
-    losses = [loss for _, loss in figures.losses]
-    lowest, before = min(zip(losses, figures.accuracies, strict=True))
-    after = figures.accuracies[-1]
+    lowest = min(loss for _, loss in figures.losses)
+    before, after = figures.best_accuracy, figures.scores.accuracy
     if not (validation > 1.5 * training and validation > 1.1 * lowest and after < before - 0.01):
         return ""
     return (
