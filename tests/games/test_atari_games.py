@@ -15,40 +15,25 @@ from games.atari.console import LateKeys
 from games.atari.freeway import FreewayPlayer
 from games.atari.skiing import Skier
 from games.catalogue import GAMES
-from games.game import Game
-from games.players.player import Player
+from games.players.player import Player, RandomPlayer
 
 
-class RoughBreakout(BreakoutPlayer):
-    def look(self) -> Floats:
-        return rough(super().look(), self._random)
+def rough(player: type[Any]) -> type[Any]:
+    """The player with a pixel of noise on what it is told; what is not there stays away."""
+
+    def look(self: Any) -> Floats:
+        seen: Floats = player.look(self)
+        noisy = seen + self._random.normal(0, 1, seen.shape).astype(np.float32)
+        return np.where(seen == 0, seen, noisy).astype(np.float32)
+
+    return type(f"Rough{player.__name__}", (player,), {"look": look})
 
 
-class RoughFreeway(FreewayPlayer):
-    def look(self) -> Floats:
-        return rough(super().look(), self._random)
-
-
-class RoughSkier(Skier):
-    def look(self) -> Floats:
-        return rough(super().look(), self._random)
-
-
-def rough(seen: Floats, random: np.random.Generator) -> Floats:
-    """With a pixel of noise; what is not there stays away."""
-    noisy = seen + random.normal(0, 1, seen.shape).astype(np.float32)
-    return np.where(seen == 0, seen, noisy).astype(np.float32)
-
-
-def rough_episode(name: str, player: type[Any], max_frames: int) -> dict[str, Any]:
+def episode_of(name: str, player: Callable[[Any, float, float], Player], max_frames: int) -> dict[str, Any]:
     game = GAMES[name]
-    return episode_of(game, lambda env: player(env, game.fps, 0.0), max_frames)
-
-
-def episode_of(game: Game, player: Callable[[Any], Player], max_frames: int) -> dict[str, Any]:
     env = game.make(False, max_frames)
     try:
-        eyes = player(env.unwrapped)
+        eyes = player(env.unwrapped, game.fps, 0.0)
         return episode(game, env, 1, lambda _: eyes.keys(running=True), drawn=False)
     finally:
         env.close()
@@ -60,7 +45,7 @@ def test_in_breakout_the_ball_is_kept_in_play_by_rough_eyes_and_in_the_agents_pl
     (late,) = played(GAMES["breakout"], IN_PLACE, [1], 7.0, max_frames=frames)
     (nobody,) = played(GAMES["breakout"], "none", [1], 0.0, max_frames=frames)
     assert nobody["frames"] < 1000 and nobody["return"] < 5  # who loses five balls is out
-    for kept in (itself, late, rough_episode("breakout", RoughBreakout, frames)):
+    for kept in (itself, late, episode_of("breakout", rough(BreakoutPlayer), frames)):
         assert kept["frames"] > frames - 60 and kept["return"] > 25  # all but the opening
     assert itself["key_changes"] < 8 * frames / GAMES["breakout"].fps
 
@@ -78,23 +63,18 @@ def test_in_breakout_the_paddle_is_wanted_where_the_ball_will_be_with_the_sides_
     assert wanted(80, 100, (0, 0)) == 80  # there was none
 
 
-class Upwards:
-    def keys(self, *, running: bool) -> frozenset[str]:
-        return frozenset("w")
-
-
 def test_the_freeway_is_crossed_by_rough_eyes_and_in_the_agents_place_too_but_not_by_who_only_goes_up() -> None:
     (itself,) = played(GAMES["freeway"], "scripted", [1], 0.0)
     (late,) = played(GAMES["freeway"], IN_PLACE, [1], 7.0)
-    rougher = rough_episode("freeway", RoughFreeway, 9000)
-    blind = episode_of(GAMES["freeway"], lambda _: Upwards(), 9000)
+    rougher = episode_of("freeway", rough(FreewayPlayer), 9000)
+    blind = episode_of("freeway", lambda _, fps, __: RandomPlayer(["w"], seed=0, fps=fps), 9000)
     assert itself["return"] > 29 and late["return"] > 29 and rougher["return"] > 26 > blind["return"] + 2
     assert itself["key_changes"] < 3 * itself["frames"] / GAMES["freeway"].fps
 
 
 def test_all_gates_are_skied_through_by_rough_eyes_too() -> None:
     (itself,) = played(GAMES["skiing"], "scripted", [1], 0.0)
-    rougher = rough_episode("skiing", RoughSkier, 4000)
+    rougher = episode_of("skiing", rough(Skier), 4000)
     assert itself["return"] > -3700 and rougher["return"] > -4100  # a gate missed is 500 less
     assert itself["key_changes"] < 5 * itself["frames"] / GAMES["skiing"].fps
 
