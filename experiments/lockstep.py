@@ -36,7 +36,7 @@ from games.game import PLAY_SEED, Env, Game
 from games.lockstep_record import shown
 from games.players.player import Player
 
-# Of `play` 5.3 at the 99th percentile (python -m bench.latency), and the game must read the keys.
+# Of `play` 5.3 at the 99th percentile on a slow day (python -m bench.latency), and the game must read the keys.
 DELAY_MS = 7.0
 
 IN_PLACE = "in-place"
