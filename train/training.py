@@ -272,21 +272,30 @@ def _training(
 ) -> Batches:
     """What is learned, with the labels of every shift that is tried."""
     prepared_for = [relabelled(prepared, options, labels) for labels in tried]
-    return _batches(
-        options,
-        prepared,
-        strategy,
-        here,
-        stretches=prepared.split.training,
-        weights=np.stack([_weights(options, each) for each in prepared_for], axis=1),
-        labels=np.stack([each.labels for each in tried], axis=1),
+    return Batches(
+        prepared.dataset,
+        prepared.split.training,
+        np.stack([_weights(options, each) for each in prepared_for], axis=1),
+        frames=options.frames,
+        run_frames=options.run,
+        batch_windows=options.batch,
+        share=Share(here.index, here.workers),
+        parts=strategy.num_replicas_in_sync,
         rehearsal=prepared.rehearsal,
+        labels=np.stack([each.labels for each in tried], axis=1),
     )
 
 
 def _validation(options: TrainOptions, prepared: PreparedDataset, strategy: Any, here: Cluster) -> Batches:
-    weights = _weights(options, prepared)
-    return _batches(options, prepared, strategy, here, stretches=prepared.split.validation, weights=weights)
+    return Batches.judging(
+        prepared.dataset,
+        prepared.split.validation,
+        _weights(options, prepared),
+        frames=options.frames,
+        batch_windows=options.batch,
+        share=Share(here.index, here.workers),
+        parts=strategy.num_replicas_in_sync,
+    )
 
 
 def _weights(options: TrainOptions, prepared: PreparedDataset) -> Floats:
@@ -296,18 +305,6 @@ def _weights(options: TrainOptions, prepared: PreparedDataset) -> Floats:
         balance=BALANCE[options.balance],
         change=options.change_weight,
         correction=options.correction_weight,
-    )
-
-
-def _batches(options: TrainOptions, prepared: PreparedDataset, strategy: Any, here: Cluster, **what: Any) -> Batches:
-    return Batches(
-        prepared.dataset,
-        frames=options.frames,
-        run_frames=options.run,
-        batch_windows=options.batch,
-        share=Share(here.index, here.workers),
-        parts=strategy.num_replicas_in_sync,
-        **what,
     )
 
 

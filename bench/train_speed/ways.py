@@ -62,9 +62,13 @@ class Way(ABC):
     def loss(self, samples: int, *, scheduled: bool) -> float:
         """The validation loss after so many samples."""
 
-    def batches(self, part: str = "training") -> Batches:
-        stretches = getattr(self.prepared.split, part)
-        return Batches(self.prepared.dataset, stretches, self.weights, frames=2, run_frames=RUN, batch_windows=BATCH)
+    def batches(self) -> Batches:
+        dataset, stretches = self.prepared.dataset, self.prepared.split.training
+        return Batches(dataset, stretches, self.weights, frames=2, run_frames=RUN, batch_windows=BATCH)
+
+    def judging(self) -> Batches:
+        stretches = self.prepared.split.validation
+        return Batches.judging(self.prepared.dataset, stretches, self.weights, frames=2, batch_windows=BATCH)
 
     def learner(self, strands: int) -> Any:
         from train.fitting.learner import Learner
@@ -110,7 +114,7 @@ class Train(Way):
 
     def loss(self, samples: int, *, scheduled: bool) -> float:
         self._learn(samples, scheduled=scheduled)
-        return judge(self._learner, self.prepared.dataset, self.batches("validation")).loss
+        return judge(self._learner, self.prepared.dataset, self.judging()).loss
 
     def share(self, epochs: int) -> list[float]:
         """Of the time of each epoch, what was spent in the compiled step."""
@@ -134,7 +138,7 @@ class Train(Way):
     def _fit(self, learner: Any, epochs: int, observers: Any = ()) -> None:
         options = TrainOptions((Path("any"),), Path("any"))
         plan = Plan(epochs, 99, float("inf"), 0, options.augmentation(self.prepared.dataset.actions))
-        dataset, judged = self.prepared.dataset, self.batches("validation")
+        dataset, judged = self.prepared.dataset, self.judging()
         Fitting(learner, dataset, self.batches(), judged, plan, History(), observers=observers).run()
 
 
@@ -191,7 +195,7 @@ class ModelFit(Way):
     def loss(self, samples: int, *, scheduled: bool) -> float:
         assert not scheduled
         self.samples(samples)
-        return judge(self.learner(1), self.prepared.dataset, self.batches("validation")).loss
+        return judge(self.learner(1), self.prepared.dataset, self.judging()).loss
 
 
 def main(way: str, encoder: str, recording: str, size: str, seed: str) -> int:

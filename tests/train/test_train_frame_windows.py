@@ -266,10 +266,12 @@ def test_an_epoch_holds_every_window_once_with_its_own_frames(
     windows = frame_windows_of(dataset, whole, frames)
     weights = np.ones(t, np.float32)
     batches = Batches(dataset, whole, weights, frames=frames, run_frames=run_frames, batch_windows=batch_windows)
-    for epoch in (batches.in_order(), batches.shuffled([seed], Augmentation())):
+    judging = Batches.judging(dataset, whole, weights, frames=frames, batch_windows=batch_windows)
+    epochs = ((batches, batches.in_order()), (batches, batches.shuffled([seed], Augmentation())))
+    for dealt, epoch in (*epochs, (judging, judging.in_order())):
         seen = []
         for batch in epoch:
-            assert batch.frames.shape[:2] == (batches.runs, batches.run_frames)
+            assert batch.frames.shape[:2] == (dealt.runs, dealt.run_frames)
             for run, j in np.argwhere(batch.ends >= 0):
                 end = batch.ends[run, j]
                 seen.append(end)
