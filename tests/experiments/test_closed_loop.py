@@ -439,7 +439,7 @@ def test_what_was_left_halfway_is_made_anew(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("told", "disturb", "expected"),
     [
-        (None, "collect", {"breakout": 20, "car3": 60}),
+        (None, "collect", {"breakout": 10, "car3": 60}),
         (30.0, "collect", {"breakout": 30, "car3": 30}),
         (0.0, "collect", {"breakout": 0, "car3": 0}),
         (None, "game", {"breakout": 0, "car3": 0}),
