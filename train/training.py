@@ -16,7 +16,7 @@ from agent.errors import TwoframeError, shortage
 from agent.live_line import say
 from agent.machine import usable_cpus
 from agent.policy.format import MODEL_FILE
-from train.dataset.batches import Batches, Share
+from train.dataset.batches import Batches, Share, sizes_to_judge
 from train.dataset.dataset import ShiftedLabels
 from train.dataset.frame_windows import frame_window_weights
 from train.encoders import RECIPES
@@ -272,30 +272,23 @@ def _training(
 ) -> Batches:
     """What is learned, with the labels of every shift that is tried."""
     prepared_for = [relabelled(prepared, options, labels) for labels in tried]
-    return Batches(
-        prepared.dataset,
-        prepared.split.training,
-        np.stack([_weights(options, each) for each in prepared_for], axis=1),
-        frames=options.frames,
+    return _batches(
+        options,
+        prepared,
+        strategy,
+        here,
+        stretches=prepared.split.training,
+        weights=np.stack([_weights(options, each) for each in prepared_for], axis=1),
+        labels=np.stack([each.labels for each in tried], axis=1),
         run_frames=options.run,
         batch_windows=options.batch,
-        share=Share(here.index, here.workers),
-        parts=strategy.num_replicas_in_sync,
         rehearsal=prepared.rehearsal,
-        labels=np.stack([each.labels for each in tried], axis=1),
     )
 
 
 def _validation(options: TrainOptions, prepared: PreparedDataset, strategy: Any, here: Cluster) -> Batches:
-    return Batches.judging(
-        prepared.dataset,
-        prepared.split.validation,
-        _weights(options, prepared),
-        frames=options.frames,
-        batch_windows=options.batch,
-        share=Share(here.index, here.workers),
-        parts=strategy.num_replicas_in_sync,
-    )
+    weights, sizes = _weights(options, prepared), sizes_to_judge(options.frames, options.batch)
+    return _batches(options, prepared, strategy, here, stretches=prepared.split.validation, weights=weights, **sizes)
 
 
 def _weights(options: TrainOptions, prepared: PreparedDataset) -> Floats:
@@ -305,6 +298,16 @@ def _weights(options: TrainOptions, prepared: PreparedDataset) -> Floats:
         balance=BALANCE[options.balance],
         change=options.change_weight,
         correction=options.correction_weight,
+    )
+
+
+def _batches(options: TrainOptions, prepared: PreparedDataset, strategy: Any, here: Cluster, **what: Any) -> Batches:
+    return Batches(
+        prepared.dataset,
+        frames=options.frames,
+        share=Share(here.index, here.workers),
+        parts=strategy.num_replicas_in_sync,
+        **what,
     )
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from train.dataset.batches import Augmentation, Batch, Batches, ahead
+from train.dataset.batches import Augmentation, Batch, Batches, ahead, sizes_to_judge
 from train.fitting.fit import Fitting, Plan, judge, learning_rate_share
 from train.fitting.history import History
 from train.options import TrainOptions
@@ -67,8 +67,8 @@ class Way(ABC):
         return Batches(dataset, stretches, self.weights, frames=2, run_frames=RUN, batch_windows=BATCH)
 
     def judging(self) -> Batches:
-        stretches = self.prepared.split.validation
-        return Batches.judging(self.prepared.dataset, stretches, self.weights, frames=2, batch_windows=BATCH)
+        dataset, stretches = self.prepared.dataset, self.prepared.split.validation
+        return Batches(dataset, stretches, self.weights, frames=2, **sizes_to_judge(2, BATCH))
 
     def learner(self, strands: int) -> Any:
         from train.fitting.learner import Learner

@@ -16,7 +16,7 @@ from agent.frames import Box, FrameSpec, prepare
 from agent.recording.packing import pack
 from agent.recording.reader import Recording
 from agent.recording.writer import RecordingWriter
-from train.dataset.batches import DROPPED, Augmentation, Batches, Share, ahead, augment
+from train.dataset.batches import DROPPED, Augmentation, Batches, Share, ahead, augment, sizes_to_judge
 from train.dataset.dataset import Dataset, channel_statistics, open_dataset, previous_actions
 from train.dataset.frame_windows import Stretch, frame_window_weights, frame_windows_of, split, split_off, stretches_of
 from train.options import TrainOptions
@@ -266,7 +266,7 @@ def test_an_epoch_holds_every_window_once_with_its_own_frames(
     windows = frame_windows_of(dataset, whole, frames)
     weights = np.ones(t, np.float32)
     batches = Batches(dataset, whole, weights, frames=frames, run_frames=run_frames, batch_windows=batch_windows)
-    judging = Batches.judging(dataset, whole, weights, frames=frames, batch_windows=batch_windows)
+    judging = Batches(dataset, whole, weights, frames=frames, **sizes_to_judge(frames, batch_windows))
     epochs = ((batches, batches.in_order()), (batches, batches.shuffled([seed], Augmentation())))
     for dealt, epoch in (*epochs, (judging, judging.in_order())):
         seen = []

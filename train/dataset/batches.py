@@ -8,7 +8,7 @@ import math
 import queue
 import threading
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 import cv2
 import numpy as np
@@ -19,7 +19,7 @@ from train.dataset.dataset import Dataset
 from train.dataset.frame_windows import Stretch
 
 DROPPED, REPEATED = -1, -2  # in `older_from`
-JUDGED_RUN_WINDOWS, JUDGED_BATCHES = 16, 4  # windows of a run, and batches in one, where nothing is learned
+JUDGED_RUN_WINDOWS, JUDGED_BATCHES = 16, 4  # windows of a run, and batches in one, see `sizes_to_judge`
 
 
 class Augmentation(NamedTuple):
@@ -80,6 +80,19 @@ class Batch(NamedTuple):
     windows: int
 
 
+class Sizes(TypedDict):
+    """How long the runs of `Batches` are, and how many windows a batch has."""
+
+    run_frames: int
+    batch_windows: int
+
+
+def sizes_to_judge(frames: int, batch_windows: int) -> Sizes:
+    """To judge a network that learns in batches of `batch_windows`: larger ones, so that its weights are read less
+    often, of longer runs, so that fewer frames are seen twice. Without gradients that takes little memory."""
+    return Sizes(run_frames=frames - 1 + JUDGED_RUN_WINDOWS, batch_windows=JUDGED_BATCHES * batch_windows)
+
+
 class Batches:
     """All windows of `stretches`, each exactly once per epoch, but for those of a `rehearsal`. `weights` (T,) float32
     by the window's last frame; `labels` (T,), unless those of the dataset; both (T, S) for S shifts of the labels.
@@ -113,31 +126,6 @@ class Batches:
         self.runs = max(1, round(batch_windows / self.run_windows / parts)) * parts
         self._own_runs = self.runs // share.of
         self._first_run = share.worker * self._own_runs
-
-    @classmethod
-    def judging(
-        cls,
-        dataset: Dataset,
-        stretches: Sequence[Stretch],
-        weights: Floats,
-        *,
-        frames: int,
-        batch_windows: int,
-        share: Share = Share(),  # noqa: B008 - a tuple
-        parts: int = 1,
-    ) -> "Batches":
-        """To judge a network that learns in batches of `batch_windows`: in larger ones, so that its weights are read
-        less often, of longer runs, so that fewer frames are seen twice. Without gradients that takes little memory."""
-        return cls(
-            dataset,
-            stretches,
-            weights,
-            frames=frames,
-            run_frames=frames - 1 + JUDGED_RUN_WINDOWS,
-            batch_windows=JUDGED_BATCHES * batch_windows,
-            share=share,
-            parts=parts,
-        )
 
     def in_order(self, every: int = 1) -> Iterator[Batch]:
         """Every window once, as recorded; or the batches that come `every` so many."""
