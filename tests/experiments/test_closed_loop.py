@@ -200,6 +200,26 @@ def test_the_road_is_kept_with_five_actions() -> None:
     assert drive["return"] > 80
 
 
+@pytest.mark.slow(5)
+def test_all_five_actions_are_shown_in_a_lap_with_hairpins() -> None:
+    """`train` refuses a recording in which one of them is never played."""
+    game = GAMES["car5"]
+    env = OncePerFrame(game.make(False, 1000))
+    shown: set[frozenset[str]] = set()
+    try:
+        driver = player_of("scripted", game, env.unwrapped, seed=5)
+
+        def drive(env: Env) -> frozenset[str]:
+            shown.add(held := driver.keys(running=True))
+            return held
+
+        lap = episode(game, env, 5, drive, drawn=False)
+    finally:
+        env.close()
+    assert shown == {frozenset(keys) for keys in ("a", "d", "w", "s", "")}
+    assert lap["return"] > 750
+
+
 @pytest.mark.parametrize("reaction_s", [0.0, 0.2])
 def test_every_ball_is_caught(reaction_s: float) -> None:
     (game,) = played(GAMES["catch"], "scripted", [1], reaction_s)
