@@ -23,23 +23,23 @@ KNOB = ((0.0, 0.0), (SPEED, 0.0), (SPEED, math.pi))  # let alone, turned to the 
 BUTTON = 1.0  # down all the while, so that the next ball comes by itself
 SIDES = (9.0, 151.0)  # between these the ball's middle goes to and fro
 PADDLE_Y = 189.0
-REACH = (16.0, 144.0)  # of where the paddle's middle is taken
 MIDDLE, NEAR_MIDDLE = 80.0, 8.0  # where it waits for a ball
 
 # Chosen by search with two pixels of noise on what is told and with late keys (experiments/LOG.md).
-AHEAD_FRAMES = 19.0  # at most, of a ball that comes down
+AHEAD_FRAMES = 24.0  # at most, of a ball that comes down
 RISING_AHEAD_FRAMES = 11.5
 PADDLE_AHEAD_FRAMES = 1.1
 NEAR, NEAR_A_FRAME = 5.0, 0.25  # near enough, in pixels, and for each frame more until the ball is there
 FALLING = 0.3  # pixels a frame, less is rising
+FAST, FAST_ACROSS = 2.75, 2.0  # a ball that goes more than the one up or down, in pixels a frame, goes the other across
 
 
 class BreakoutPlayer(AtariPlayer):
     """Keeps the paddle where the ball will be in a moment, the sides as mirrors, as it goes in the two pictures.
 
     It keeps nothing in mind and leaves a few pixels of the paddle on both sides, so that what it does can be learned
-    from pictures. A player that computes where the ball comes down, and counts its own keys, makes as much and cannot
-    be (experiments/LOG.md).
+    from pictures; it pushes the paddle against the ends, where who stops a little early misses. A player that computes
+    where the ball comes down, and counts its own keys, makes as much and cannot be learned (experiments/LOG.md).
     """
 
     def __init__(self, env: Any, fps: float, reaction_s: float) -> None:
@@ -68,12 +68,22 @@ def wanted_for(now: Floats, before: Floats, later_frames: float = 0.0) -> tuple[
     and 0.1 s `before`, as `BreakoutPlayer.look` tells it."""
     if not now[1] or not before[1]:
         return MIDDLE, NEAR_MIDDLE
-    across, down = ((now[:2] - before[:2]) / APART_FRAMES).tolist()
+    across, down = way_of_ball(now, before)
     falling = down > FALLING
     frames = min((PADDLE_Y - float(now[1])) / down, AHEAD_FRAMES) if falling else RISING_AHEAD_FRAMES
     ahead = frames + later_frames
     x = mirrored(float(now[0]) + across * ahead, *SIDES)
-    return float(np.clip(x, *REACH)), NEAR + NEAR_A_FRAME * frames
+    return x, NEAR + NEAR_A_FRAME * frames
+
+
+def way_of_ball(now: Floats, before: Floats) -> tuple[float, float]:
+    """Across and down, in pixels a frame. A fast ball that seems slower across than it can be was sent back by a side
+    between the two pictures."""
+    across, down = ((now[:2] - before[:2]) / APART_FRAMES).tolist()
+    if abs(down) > FAST:
+        inwards = MIDDLE - float(now[0])
+        across = math.copysign(FAST_ACROSS, across if abs(across) > 0.8 * FAST_ACROSS else inwards)
+    return across, down
 
 
 def make(disturbed: bool, max_frames: int | None) -> Env:

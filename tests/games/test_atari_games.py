@@ -61,6 +61,11 @@ def test_in_breakout_the_paddle_is_wanted_where_the_ball_will_be_with_the_sides_
     assert wanted(148, 179, (142, 173)) == 144  # by the right side, at 151
     assert wanted(80, 100, (74, 106)) == 80 + RISING_AHEAD_FRAMES
     assert wanted(80, 100, (0, 0)) == 80  # there was none
+    assert wanted(20, 168, (8, 147)) == 32  # a fast ball: 3.5 pixels a frame down and two across, there in six
+    for x, before in ((17, 17), (17, 13), (17, 11)):  # it was at the left side, at 9, since then
+        assert wanted(x, 168, (before, 147)) == x + 12
+        assert wanted(160 - x, 168, (160 - before, 147)) == 160 - x - 12
+    assert wanted(9, 185, (23, 164)) == pytest.approx(11.3, abs=0.1)  # to the very end, and not to where half of it is
 
 
 def test_the_freeway_is_crossed_by_rough_eyes_and_in_the_agents_place_too_but_not_by_who_only_goes_up() -> None:
