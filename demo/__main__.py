@@ -5,8 +5,8 @@ import shutil
 import signal
 import statistics
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -38,12 +38,11 @@ class Scale:
     record_s: float
     train_flags: tuple[str, ...]
     agent_laps: int
-    driver_laps: int
     max_frames: int
 
 
-FULL = Scale(240.0, ("--max-minutes", "1.25"), agent_laps=5, driver_laps=1, max_frames=1000)
-QUICK = Scale(15.0, ("--epochs", "2"), agent_laps=1, driver_laps=1, max_frames=90)
+FULL = Scale(240.0, ("--max-minutes", "1.25"), agent_laps=5, max_frames=1000)
+QUICK = Scale(15.0, ("--epochs", "2"), agent_laps=1, max_frames=90)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -107,7 +106,6 @@ def demo(stages: Stages, out: Path, scale: Scale, *, has_own_keyboard: bool) -> 
     `has_own_keyboard`: whether the driver's keys can be told from those that `collect --disturb` presses.
     """
     recording, policy = out / "recording", out / "policy"
-    shortened = ("--max-frames", scale.max_frames)
     results: dict[str, list[float]] = {}
 
     disturber = "wrong keys pressed" if has_own_keyboard else "the game pushing the steering"
@@ -122,25 +120,46 @@ def demo(stages: Stages, out: Path, scale: Scale, *, has_own_keyboard: bool) -> 
     with stages.stage("train"):
         run("train", recording, "--out", policy, *scale.train_flags)
     with stages.stage(f"the agent drives {scale.agent_laps} laps on tracks it has never seen"):
-        flags = f"--first-seed {PLAY_SEED} --laps {scale.agent_laps}".split()
-        with stages.game(out / "agent.json", *flags, "--video", out / "videos", *shortened) as game:
+        flags = f"--first-seed {PLAY_SEED} --laps {scale.agent_laps} --max-frames {scale.max_frames}".split()
+        with stages.game(out / "agent.json", *flags, "--video", out / "videos") as game:
             game.wait_for_window()
             done = partial(enough, game, scale.agent_laps)
             run("agent", policy, "--window", TITLE, "--report", out / "play.json", until=done)
             results["agent"] = [lap["return"] for lap in game.wait_for_laps(scale.agent_laps, timeout_s=10)]
-    for player, driver, laps in (
-        ("driver", "scripted", scale.driver_laps),
-        ("random", "random", 1),
-        ("nothing", "none", 1),
-    ):
-        with stages.stage(PLAYERS[player]):
-            flags = f"--first-seed {PLAY_SEED} --laps {laps} --driver {driver}".split()
-            with stages.game(out / f"{player}.json", *flags, *shortened) as game:
-                finished = game.wait_for_laps(laps, timeout_s=60 + 60 * laps)
-            results[player] = [lap["return"] for lap in finished]
+    with stages.stage("those to compare it with" + ", each on a display of its own" * has_own_keyboard):
+        results |= others(stages, out, scale, at_once=has_own_keyboard)
     finish(out, policy, results)
     print("\ntime: " + ", ".join(f"{name.split(',')[0]} {seconds:.0f} s" for name, seconds in stages.seconds.items()))
     print(f"in all {sum(stages.seconds.values()) / 60:.1f} minutes; results in {out}")
+
+
+def others(stages: Stages, out: Path, scale: Scale, *, at_once: bool) -> dict[str, list[float]]:
+    """The return of one lap of each of those that the agent is compared with.
+
+    `at_once`: beside each other, each on a virtual display of its own, not in turn on the one there is.
+    """
+    drivers = {"driver": "scripted", "random": "random", "nothing": "none"}
+    results: dict[str, list[float]] = {}
+    for players in [list(drivers)] if at_once else [[player] for player in drivers]:
+        with ExitStack() as running:
+            games = {}
+            for player in players:
+                flags = f"--first-seed {PLAY_SEED} --driver {drivers[player]} --max-frames {scale.max_frames}".split()
+                env = running.enter_context(another_display()) if at_once else None
+                games[player] = running.enter_context(stages.game(out / f"{player}.json", *flags, env=env))
+            for player, game in games.items():
+                print(f"{PLAYERS[player]}:")
+                results[player] = [lap["return"] for lap in game.wait_for_laps(1, timeout_s=120)]
+    return results
+
+
+@contextmanager
+def another_display() -> Iterator[Mapping[str, str]]:
+    """A second virtual display: the environment for what is to run on it."""
+    from games.window.display import VirtualDisplay  # for X11 only
+
+    with VirtualDisplay() as virtual:
+        yield virtual.env
 
 
 def enough(game: Game, laps: int) -> bool:

@@ -1,7 +1,7 @@
 """The stages of the demo, and the game beside the commands that a user would run."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,10 +29,10 @@ class Stages:
         self.seconds[name] = time.monotonic() - begun_s
 
     @contextmanager
-    def game(self, laps_file: Path, *flags: object) -> Iterator["Game"]:
-        """The game with these flags; ended at the exit."""
+    def game(self, laps_file: Path, *flags: object, env: Mapping[str, str] | None = None) -> Iterator["Game"]:
+        """The game with these flags, in `env` or that of this process; ended at the exit."""
         arguments = ("--laps-file", laps_file, *flags)
-        with program("demo.game", *arguments, log=self._logs / f"{laps_file.stem}-game.log") as running:
+        with program("demo.game", *arguments, log=self._logs / f"{laps_file.stem}-game.log", env=env) as running:
             yield Game(running, laps_file)
 
 
