@@ -56,6 +56,22 @@ FAULTS = {
         replace(SOUND, played=(0.01, 0.7, 0.29), scores=replace(SCORES, recalls=(0.2, 0.9, 0.8))),
         "left is 1.0 % of what was played, and it is recognised in 20.0 %",
     ),
+    "an action too rare to be judged": (  # as the brake of a driver who brakes twice in ten minutes
+        replace(
+            SOUND,
+            played=(0.004, 0.7, 0.296),
+            scores=replace(SCORES, recalls=(0.0, 0.9, 0.8), confusion=((0, 6, 0), (20, 180, 0), (0, 20, 80))),
+        ),
+        "left is 0.4 % of what was played, too little to be learned",
+    ),
+    "an action too rare to be in the validation": (
+        replace(
+            SOUND,
+            played=(0.002, 0.7, 0.298),
+            scores=replace(SCORES, recalls=(float("nan"), 0.9, 0.8), confusion=((0, 0, 0), (20, 180, 0), (0, 20, 80))),
+        ),
+        "left is 0.2 % of what was played, too little to be learned",
+    ),
     "known by heart": (
         replace(SOUND, losses=SURER, best_accuracy=0.84, scores=replace(SCORES, accuracy=0.82)),
         "it knows its recordings by heart: right in 82.0 % where it did not learn, in 84.0 % before",
@@ -93,6 +109,11 @@ NOTHING_TO_SAY = {
     # Of so few moments a share says nothing.
     "few changes": replace(SOUND, repeats=0.64, scores=replace(SCORES, changes=3, change_accuracy=0.3)),
     "no changes": replace(SOUND, repeats=float("nan"), scores=replace(SCORES, changes=0, change_accuracy=float("nan"))),
+    "a very rare action that is known": replace(
+        SOUND,
+        played=(0.004, 0.7, 0.296),
+        scores=replace(SCORES, confusion=((5, 1, 0), (20, 180, 0), (0, 20, 80))),
+    ),
     "a rare action in few places": replace(
         SOUND,
         played=(0.01, 0.7, 0.29),

@@ -10,6 +10,7 @@ from train.report.gains import Worth, is_worse
 
 MOST = 3
 FEW = 8  # changes of action, or windows of one: of fewer a share says nothing
+TOO_RARE = 0.01  # of what was played: an action held so seldom is not learned (car5's brake, experiments/LOG.md)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +88,24 @@ def about_changes(figures: Figures) -> str:
 
 
 def about_rare_actions(figures: Figures) -> str:
-    """The least recognised of the actions that were hardly played."""
-    counts = [sum(row) for row in figures.scores.confusion]
+    """The least recognised of the actions that were hardly played. Where so few windows judge it that its recall says
+    nothing, that it was played so little is the fault."""
+    scores = figures.scores
+    counts = [sum(row) for row in scores.confusion]
+    recalls = [0.0 if math.isnan(recall) else recall for recall in scores.recalls]
     rare = [
-        (recall, name, part)
-        for name, part, recall, count in zip(figures.names, figures.played, figures.scores.recalls, counts, strict=True)
-        if 0 < part < 0.05 and recall < 0.5 and count >= FEW
+        (recall, name, part, count)
+        for name, part, recall, count in zip(figures.names, figures.played, recalls, counts, strict=True)
+        if 0 < part < 0.05 and recall < 0.5 and (count >= FEW or part < TOO_RARE)
     ]
     if not rare:
         return ""
-    recall, name, part = min(rare)
+    recall, name, part, count = min(rare)
+    if count < FEW:
+        return (
+            f"{name} is {share(part)} of what was played, too little to be learned: record more of the moments that "
+            "need it, or play so that none does"
+        )
     return (
         f"{name} is {share(part)} of what was played, and it is recognised in {share(recall)}: record more of the "
         "moments that need it"
