@@ -61,7 +61,12 @@ missing_packages() {
     fi
 }
 
-missing_for_tests() { # tests under other window managers than openbox, and of games, are skipped without them
+missing_for_tests() { # tests under other window managers than openbox, of games and of Tk's windows are skipped without
+    python=$(find_python)
+    if [ -n "$python" ] && "$python" -c 'import sys; sys.exit(sys.base_prefix != "/usr")' &&
+        ! "$python" -c 'import tkinter' 2>/dev/null; then
+        echo "${python##*/}-tk" # the system's Python comes without: the preview, and the window to crop in
+    fi
     command -v twm >/dev/null || echo twm
     command -v dwm >/dev/null || echo dwm
     command -v i3 >/dev/null || echo i3-wm
@@ -106,10 +111,10 @@ install_for_tests() {
     missing=$(missing_for_tests | tr '\n' ' ')
     [ -n "$missing" ] && command -v apt-get >/dev/null || return 0
     if may_install; then
-        echo "installing window managers and games for the tests: $missing"
+        echo "installing Tk, window managers and games for the tests: $missing"
         apt_install "$missing" && return 0
     fi
-    echo "the tests under ${missing}are skipped; to run them: sudo apt-get install $missing"
+    echo "the tests that need ${missing}are skipped; to run them: sudo apt-get install $missing"
 }
 
 install_wine() {

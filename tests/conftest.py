@@ -6,6 +6,7 @@ run that need none of it.
 
 from __future__ import annotations
 
+import importlib.util
 import math
 import os
 import signal
@@ -37,6 +38,10 @@ DESKTOP = ("DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET", "XAUTHORITY")
 # For what is over as soon as it has happened: no machine is so busy that it takes longer, and only where something is
 # wrong does a test wait for it.
 PATIENCE_S = 120.0
+NEEDS_TK = pytest.mark.skipif(
+    importlib.util.find_spec("tkinter") is None,
+    reason="Python without Tk; to run these tests: sudo apt install python3-tk",
+)
 NAP_S = 0.01
 # Files whose tests one process runs, one after the other: of the first the ports that it found free, and the second
 # looks whether anything was written.

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Start, ended, wait_for
+from conftest import NEEDS_TK, Start, ended, wait_for
 from played import all_go_up, held_key, keys_down
 from x11_screen import resize
 from x11_windows import handle_of
@@ -59,6 +59,7 @@ def test_no_key_is_held_for_a_region_that_the_screen_no_longer_holds(
     assert not keys_down(desktop)
 
 
+@NEEDS_TK
 def test_the_preview_stays_on_the_screen_and_hides_while_there_is_no_room(
     start: Start, desktop: VirtualDisplay, policy: Path
 ) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import tyro
-from conftest import PATIENCE_S, Start, ended, wait_for
+from conftest import NEEDS_TK, PATIENCE_S, Start, ended, wait_for
 from recordings import wait_for_frames
 from rich.console import Console
 from terminals import Terminal, at
@@ -114,6 +114,7 @@ def meant_by(words: str) -> CollectOptions:
     return tyro.cli(CollectOptions, args=shlex.split(words)[1:], registry=FLAGS)
 
 
+@NEEDS_TK
 @pytest.mark.slow(12)
 def test_a_new_user_is_asked_for_everything_and_it_records_what_was_said(
     start: Start, counter: Path, display: VirtualDisplay, person: Person, terminal: Terminal, tmp_path: Path

@@ -135,7 +135,7 @@ def test_window_managers_and_games_for_the_tests_are_installed_where_that_is_pos
     apt = a_debian(place, user=0)
     done = setup(place)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "installing window managers and games for the tests: twm dwm i3-wm sway xwayland" in done.stdout
+    assert "installing Tk, window managers and games for the tests: twm dwm i3-wm sway xwayland" in done.stdout
     assert "install -y --no-install-recommends twm dwm i3-wm sway xwayland" in apt.read_text()
     for name in ("twm", "dwm", "i3", "sway", "Xwayland", "madbomber", "slimevolley"):
         program(place, name, "exit 0")
@@ -144,13 +144,22 @@ def test_window_managers_and_games_for_the_tests_are_installed_where_that_is_pos
     assert not apt.exists()
 
 
+def test_a_python_of_the_system_without_tk_gets_it(place: Path) -> None:
+    apt = a_debian(place, user=0)
+    stub = place / "bin" / "python3.12"
+    stub.write_text(stub.read_text().replace("--version)", "'-cimport tkinter') exit 1 ;;\n--version)"))
+    done = setup(place)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "install -y --no-install-recommends python3.12-tk twm" in apt.read_text()
+
+
 def test_without_the_right_or_a_way_to_install_them_the_rest_is_set_up_all_the_same(place: Path) -> None:
     apt = a_debian(place, user=1000)
     done = setup(place)
     assert (done.returncode, done.stderr) == (0, "")
     games = [name for name in ("madbomber", "slimevolley") if not Path("/usr/games", name).exists()]  # looked for there
     names = " ".join(("twm dwm i3-wm sway xwayland", *games))
-    assert f"the tests under {names} are skipped; to run them: sudo apt-get install {names}" in done.stdout
+    assert f"the tests that need {names} are skipped; to run them: sudo apt-get install {names}" in done.stdout
     assert not apt.exists()
     program(place, "id", "echo 0")
     program(place, "apt-get", "echo no network; exit 1")
