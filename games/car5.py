@@ -20,7 +20,7 @@ ANTICIPATION_S = 0.13
 START_TURN_RAD = 0.25
 END_TURN_RAD = 0.19
 
-# At 70 no bend forgives an agent that steers a little late, nor is a brake so hardly shown learned (experiments/LOG.md)
+# At 70 a hairpin forgives no agent that steers a little late or misses the brake (experiments/LOG.md).
 STRAIGHT_SPEED = 62.0
 TURN_SPEED = 58.0
 SHARP_RAD = 1.3  # the road turns by that within what can be seen

@@ -62,7 +62,7 @@ FAULTS = {
             played=(0.004, 0.7, 0.296),
             scores=replace(SCORES, recalls=(0.0, 0.9, 0.8), confusion=((0, 6, 0), (20, 180, 0), (0, 20, 80))),
         ),
-        "left is 0.4 % of what was played, too little to be learned",
+        "left is 0.4 % of what was played, too little to tell whether it was learned",
     ),
     "an action too rare to be in the validation": (
         replace(
@@ -70,7 +70,7 @@ FAULTS = {
             played=(0.002, 0.7, 0.298),
             scores=replace(SCORES, recalls=(float("nan"), 0.9, 0.8), confusion=((0, 0, 0), (20, 180, 0), (0, 20, 80))),
         ),
-        "left is 0.2 % of what was played, too little to be learned",
+        "left is 0.2 % of what was played, too little to tell whether it was learned",
     ),
     "known by heart": (
         replace(SOUND, losses=SURER, best_accuracy=0.84, scores=replace(SCORES, accuracy=0.82)),

@@ -10,7 +10,7 @@ from train.report.gains import Worth, is_worse
 
 MOST = 3
 FEW = 8  # changes of action, or windows of one: of fewer a share says nothing
-TOO_RARE = 0.01  # of what was played: an action held so seldom is not learned (car5's brake, experiments/LOG.md)
+TOO_RARE = 0.01  # of what was played: in ten minutes a handful of windows judge such an action
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +88,8 @@ def about_changes(figures: Figures) -> str:
 
 
 def about_rare_actions(figures: Figures) -> str:
-    """The least recognised of the actions that were hardly played. Where so few windows judge it that its recall says
-    nothing, that it was played so little is the fault."""
+    """The least recognised of the actions that were hardly played; of one played so little that its recall says
+    nothing, that."""
     scores = figures.scores
     counts = [sum(row) for row in scores.confusion]
     recalls = [0.0 if math.isnan(recall) else recall for recall in scores.recalls]
@@ -103,8 +103,8 @@ def about_rare_actions(figures: Figures) -> str:
     recall, name, part, count = min(rare)
     if count < FEW:
         return (
-            f"{name} is {share(part)} of what was played, too little to be learned: record more of the moments that "
-            "need it, or play so that none does"
+            f"{name} is {share(part)} of what was played, too little to tell whether it was learned: record more of "
+            "the moments that need it"
         )
     return (
         f"{name} is {share(part)} of what was played, and it is recognised in {share(recall)}: record more of the "
