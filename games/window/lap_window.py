@@ -61,12 +61,11 @@ def play_laps(game: LapGame, player: Player | None, *, zoom: float = 1) -> None:
 def _window_id() -> int | None:
     """The game's window as the system numbers it, now: `play` opens it, and a resize may open it anew.
 
-    Not asked for by `pygame.display.get_wm_info`: under X11 it crashed Debian's Python 3.11 now and then, as it also
-    tells of Wayland's surfaces, where there are none (pygame-ce 2.5.8).
+    `pygame.display.get_wm_info` tells it too, and crashed now and then in Debian's Python 3.11 (pygame-ce 2.5.8).
     """
     if sys.platform == "darwin" or pygame.display.get_surface() is None:
         return None
-    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # as what it leaves out is not used
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # it is for drawing
         return int(pygame.Window.from_display_module().handle)
 
 
