@@ -39,7 +39,7 @@ DESKTOP = ("DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET", "XAUTHORITY")
 # wrong does a test wait for it.
 PATIENCE_S = 120.0
 NEEDS_TK = pytest.mark.skipif(
-    importlib.util.find_spec("tkinter") is None,
+    importlib.util.find_spec("_tkinter") is None,
     reason="Python without Tk; to run these tests: sudo apt install python3-tk",
 )
 NAP_S = 0.01

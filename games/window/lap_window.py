@@ -2,7 +2,6 @@
 
 import os
 import sys
-import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -59,14 +58,12 @@ def play_laps(game: LapGame, player: Player | None, *, zoom: float = 1) -> None:
 
 
 def _window_id() -> int | None:
-    """The game's window as the system numbers it, now: `play` opens it, and a resize may open it anew.
-
-    `pygame.display.get_wm_info` tells it too, and crashed now and then in Debian's Python 3.11 (pygame-ce 2.5.8).
-    """
-    if sys.platform == "darwin" or pygame.display.get_surface() is None:
-        return None
-    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # it is for drawing
-        return int(pygame.Window.from_display_module().handle)
+    """The game's window as the system numbers it, now: `play` opens it, and a resize may open it anew."""
+    if sys.platform == "linux":  # under X11 `get_wm_info` crashed Debian's Python 3.11 now and then (pygame-ce 2.5.8)
+        is_open = pygame.display.get_surface() is not None
+        return int(pygame.Window.from_display_module().handle) if is_open else None
+    window = pygame.display.get_wm_info().get("window")
+    return window if isinstance(window, int) else None
 
 
 def _quit() -> None:
