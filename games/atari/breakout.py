@@ -93,7 +93,6 @@ def make(disturbed: bool, max_frames: int | None) -> Env:
         tuple(np.array([*knob, BUTTON], np.float32) for knob in KNOB),
         disturbed=disturbed,
         max_frames=max_frames,
-        opening=(8, 60),  # the first ball is still on its way down
         continuous=True,
         continuous_action_threshold=SPEED / 2,
     )

@@ -18,7 +18,8 @@ DECISION_FRAMES = 2  # a player decides on every second frame, as an agent does
 REACTION_FRAMES = (1, 2)  # from a picture to its keys: one of these, by chance, as hands are no clocks
 APART_FRAMES = 6  # from it and the one that many before, as an agent sees two frames
 SEEN = APART_FRAMES // DECISION_FRAMES + 1  # pictures from that one to it
-OPENING_SPELL = 8  # frames of each move at the beginning
+OPENING = (8, 60)  # frames of moves by chance at the beginning, from the one to below the other
+OPENING_SPELL = 8  # frames of each of these moves
 LEFT, NONE, RIGHT = "a", "", "d"  # the keys of games that go to the sides
 
 
@@ -82,7 +83,7 @@ def cartridge(
     *,
     disturbed: bool,
     max_frames: int | None,
-    opening: tuple[int, int],
+    opening: tuple[int, int] = OPENING,
     **settings: Any,
 ) -> Env:
     """As `Game.make` gives it; `settings` are further ones of ALE's. A machine plays the same game every time that it

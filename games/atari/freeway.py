@@ -54,7 +54,7 @@ class FreewayPlayer(AtariPlayer):
 
 
 def make(disturbed: bool, max_frames: int | None) -> Env:
-    return cartridge("Freeway", CODES, disturbed=disturbed, max_frames=max_frames, opening=(8, 60))
+    return cartridge("Freeway", CODES, disturbed=disturbed, max_frames=max_frames)
 
 
 GAME = Game(

@@ -55,7 +55,7 @@ class Skier(AtariPlayer):
 
 
 def make(disturbed: bool, max_frames: int | None) -> Env:
-    return cartridge("Skiing", CODES, disturbed=disturbed, max_frames=max_frames, opening=(8, 60))
+    return cartridge("Skiing", CODES, disturbed=disturbed, max_frames=max_frames)
 
 
 GAME = Game(
