@@ -5,11 +5,12 @@ import shutil
 import signal
 import statistics
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import IO, TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
@@ -19,7 +20,10 @@ from agent.json_files import write_json
 from collect.disturbance import ADVISED_PER_MINUTE
 from demo.stages import Game, Stages
 from games.car_racing import CROP, TITLE
-from games.programs import run
+from games.programs import ENDING_S, run
+
+if TYPE_CHECKING:
+    from games.window.display import VirtualDisplay
 
 PLAYERS = {
     "agent": "the agent",
@@ -28,21 +32,21 @@ PLAYERS = {
     "nothing": "nothing pressed",
 }
 MARKER = "made-by-the-demo"
-RECORD_SEED, PLAY_SEED = 1000, 1  # the tracks played on are never those recorded on
+RECORD_SEEDS, PLAY_SEED = (1000, 1200), 1  # the tracks played on are never those recorded on
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
     """How much of everything: the demo itself, or the same in miniature for the end-to-end test."""
 
-    record_s: float
+    play_s: float  # of the scripted drivers together
     train_flags: tuple[str, ...]
     agent_laps: int
     max_frames: int
 
 
-FULL = Scale(240.0, ("--max-minutes", "1.25"), agent_laps=5, max_frames=1000)
-QUICK = Scale(15.0, ("--epochs", "2"), agent_laps=1, max_frames=90)
+FULL = Scale(400.0, ("--max-minutes", "1.8"), agent_laps=5, max_frames=1000)
+QUICK = Scale(30.0, ("--epochs", "2"), agent_laps=1, max_frames=90)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -60,25 +64,46 @@ def main(argv: Sequence[str] | None = None) -> int:
         # `kill` ends the demo as Ctrl-C does: with all its programs.
         signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
         scale = QUICK if options.quick else FULL
-        out = new_folder(options.out.resolve())
-        with display(show=options.show) as is_virtual:
+        out = options.out.resolve()
+        with new_folder(out), display(show=options.show) as is_virtual:
             demo(Stages(out / "logs"), out, scale, has_own_keyboard=is_virtual)
         return 0
 
     return run_command(command)
 
 
-def new_folder(out: Path) -> Path:
-    """An empty folder; what an earlier demo made there is replaced, anything else is left alone."""
+@contextmanager
+def new_folder(out: Path) -> Iterator[None]:
+    """An empty folder, held for as long as the demo is at work; what an earlier one made there is replaced, anything
+    else is left alone."""
+    marker = out / MARKER
     if out.exists() and any(out.iterdir()):
-        if not (out / MARKER).is_file():
+        if not marker.is_file():
             raise TwoframeError(
                 f"{out}: found a folder that the demo did not make, expected none; choose another --out"
             )
+        try:
+            with marker.open("a") as held:
+                hold(held)
+            marker.unlink()  # on Windows not while another holds it open
+        except (BlockingIOError, PermissionError):
+            raise TwoframeError(
+                f"{out}: found it held by another demo, or protected, expected one that can be replaced; "
+                "wait for that demo's end or choose another --out"
+            ) from None
         shutil.rmtree(out)
     (out / "logs").mkdir(parents=True)
-    (out / MARKER).touch()
-    return out
+    with marker.open("w") as held:
+        hold(held)
+        yield
+
+
+def hold(file: IO[str]) -> None:
+    """Till it is closed. Raises `BlockingIOError` if another process holds it; on Windows to have it open is enough."""
+    if sys.platform != "win32":
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 @contextmanager
@@ -91,7 +116,7 @@ def display(*, show: bool) -> Iterator[bool]:
             print(f"working on the virtual display {virtual.name}; your screen and keyboard stay yours")
             yield True
         return
-    print("This uses your screen and PRESSES KEYS (a, w, d) in the game's window for about 10 minutes.")
+    print("This uses your screen and PRESSES KEYS (a, w, d) in the game's window for about 13 minutes.")
     print("Do not use the keyboard meanwhile. Ctrl-C here ends it. Press Enter to begin.")
     try:
         input()
@@ -105,20 +130,15 @@ def demo(stages: Stages, out: Path, scale: Scale, *, has_own_keyboard: bool) -> 
 
     `has_own_keyboard`: whether the driver's keys can be told from those that `collect --disturb` presses.
     """
-    recording, policy = out / "recording", out / "policy"
+    policy = out / "policy"
     results: dict[str, list[float]] = {}
 
+    drivers = "two scripted drivers, each on a display of its own" if has_own_keyboard else "the scripted driver"
     disturber = "wrong keys pressed" if has_own_keyboard else "the game pushing the steering"
-    with stages.stage(f"record the scripted driver for {scale.record_s:g} s, {disturber} now and then"):
-        flags = f"--first-seed {RECORD_SEED} --laps 100 --driver scripted".split()
-        flags += [] if has_own_keyboard else ["--disturb"]
-        with stages.game(out / "record.json", *flags) as game:  # whole laps: short ones do not turn both ways
-            game.wait_for_window()
-            flags = f"--keys left=a forward=w right=d --fps 15 --countdown-s 0 --duration-s {scale.record_s:g}".split()
-            flags += ["--disturb", ADVISED_PER_MINUTE] if has_own_keyboard else []
-            run("collect", recording, "--window", TITLE, *flags, "--crop", ",".join(map(str, CROP)))
+    with stages.stage(f"record {drivers}, {scale.play_s:g} s in all, {disturber} now and then"):
+        recordings = recorded(stages, out, scale.play_s, has_own_keyboard=has_own_keyboard)
     with stages.stage("train"):
-        run("train", recording, "--out", policy, *scale.train_flags)
+        run("train", *recordings, "--out", policy, *scale.train_flags)
     with stages.stage(f"the agent drives {scale.agent_laps} laps on tracks it has never seen"):
         flags = f"--first-seed {PLAY_SEED} --laps {scale.agent_laps} --max-frames {scale.max_frames}".split()
         with stages.game(out / "agent.json", *flags, "--video", out / "videos") as game:
@@ -133,6 +153,36 @@ def demo(stages: Stages, out: Path, scale: Scale, *, has_own_keyboard: bool) -> 
     print(f"in all {sum(stages.seconds.values()) / 60:.1f} minutes; results in {out}")
 
 
+def recorded(stages: Stages, out: Path, play_s: float, *, has_own_keyboard: bool) -> list[Path]:
+    """Recordings of scripted drivers, in all `play_s` long: one, or where displays can be had two made beside each
+    other, in half the time. What is said of the second goes into its log."""
+    recordings = [out / "recording", out / "recording_2"] if has_own_keyboard else [out / "recording"]
+    driving = ["--laps", "100", "--driver", "scripted"]  # whole laps: short ones do not turn both ways
+    driving += [] if has_own_keyboard else ["--disturb"]
+    flags = ["--keys", "left=a", "forward=w", "right=d", "--fps", "15", "--countdown-s", "0"]
+    flags += ["--duration-s", f"{play_s / len(recordings):g}"]
+    flags += ["--disturb", str(ADVISED_PER_MINUTE)] if has_own_keyboard else []
+    flags += ["--window", TITLE, "--crop", ",".join(map(str, CROP))]
+
+    with ExitStack() as running:
+        game = running.enter_context(stages.game(out / "record.json", "--first-seed", RECORD_SEEDS[0], *driving))
+        second = None
+        if has_own_keyboard:
+            from games.window.display import titles  # for X11 only
+
+            display = running.enter_context(another_display())
+            laps = (out / "record_2.json", "--first-seed", RECORD_SEEDS[1])
+            beside = running.enter_context(stages.game(*laps, *driving, env=display.env))
+            beside.wait_for_window(lambda: titles(display))
+            collect = stages.program("collect_2", "collect", recordings[1], *flags, env=display.env)
+            second = running.enter_context(collect)
+        game.wait_for_window()
+        run("collect", recordings[0], *flags)
+        if second:
+            second.wait(ENDING_S)
+    return recordings
+
+
 def others(stages: Stages, out: Path, scale: Scale, *, at_once: bool) -> dict[str, list[float]]:
     """The return of one lap of each of those that the agent is compared with.
 
@@ -145,7 +195,7 @@ def others(stages: Stages, out: Path, scale: Scale, *, at_once: bool) -> dict[st
             games = {}
             for player in players:
                 flags = f"--first-seed {PLAY_SEED} --driver {drivers[player]} --max-frames {scale.max_frames}".split()
-                env = running.enter_context(another_display()) if at_once else None
+                env = running.enter_context(another_display()).env if at_once else None
                 games[player] = running.enter_context(stages.game(out / f"{player}.json", *flags, env=env))
             for player, game in games.items():
                 print(f"{PLAYERS[player]}:")
@@ -153,13 +203,10 @@ def others(stages: Stages, out: Path, scale: Scale, *, at_once: bool) -> dict[st
     return results
 
 
-@contextmanager
-def another_display() -> Iterator[Mapping[str, str]]:
-    """A second virtual display: the environment for what is to run on it."""
+def another_display() -> "VirtualDisplay":
     from games.window.display import VirtualDisplay  # for X11 only
 
-    with VirtualDisplay() as virtual:
-        yield virtual.env
+    return VirtualDisplay()
 
 
 def enough(game: Game, laps: int) -> bool:

@@ -1,8 +1,8 @@
 """The stages of the demo, and the game beside the commands that a user would run."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +31,14 @@ class Stages:
     @contextmanager
     def game(self, laps_file: Path, *flags: object, env: Mapping[str, str] | None = None) -> Iterator["Game"]:
         """The game with these flags, in `env` or that of this process; ended at the exit."""
-        arguments = ("--laps-file", laps_file, *flags)
-        with program("demo.game", *arguments, log=self._logs / f"{laps_file.stem}-game.log", env=env) as running:
+        with self.program(f"{laps_file.stem}-game", "demo.game", "--laps-file", laps_file, *flags, env=env) as running:
             yield Game(running, laps_file)
+
+    def program(
+        self, name: str, module: str, *arguments: object, env: Mapping[str, str] | None = None
+    ) -> AbstractContextManager[Program]:
+        """A module of ours, in `env` or that of this process, its output in the log `name`; ended at the exit."""
+        return program(module, *arguments, log=self._logs / f"{name}.log", env=env)
 
 
 class Game:
@@ -43,9 +48,9 @@ class Game:
         self._program = running
         self._laps_file = laps_file
 
-    def wait_for_window(self) -> None:
-        """Raises `TwoframeError` if the game fails or takes too long."""
-        self._program.wait_until(lambda: TITLE in window_titles(), "window", START_S)
+    def wait_for_window(self, titles: Callable[[], Collection[str]] = window_titles) -> None:
+        """Until it is one of the `titles`. Raises `TwoframeError` if the game fails or takes too long."""
+        self._program.wait_until(lambda: TITLE in titles(), "window", START_S)
 
     def laps(self) -> list[dict[str, Any]]:
         """The laps finished so far, as the game wrote them. Raises `TwoframeError` if the game has failed."""

@@ -15,8 +15,8 @@ from demo.__main__ import new_folder
 @pytest.mark.training
 @pytest.mark.slow(45)
 def test_the_demo_records_trains_plays_and_compares(tmp_path: Path) -> None:
-    new_folder(tmp_path / "out")  # as an earlier demo left it
-    (tmp_path / "out" / "table.json").write_text("old")
+    with new_folder(tmp_path / "out"):  # as an earlier demo left it
+        (tmp_path / "out" / "table.json").write_text("old")
     done = subprocess.run(
         [sys.executable, "-m", "demo", "--quick", "--out", tmp_path / "out"],
         cwd=ROOT,
@@ -36,7 +36,10 @@ def test_the_demo_records_trains_plays_and_compares(tmp_path: Path) -> None:
     assert laps["agent"][0]["seed"] == laps["driver"][0]["seed"]
     assert table["agent"]["laps"] == [lap["return"] for lap in laps["agent"]]
     made = {path.name for path in (tmp_path / "out").iterdir()}
-    assert {"policy", "recording", "agent_best.mp4", "agent_worst.mp4"} <= made
+    assert {"policy", "agent_best.mp4", "agent_worst.mp4"} <= made
+    learned = json.loads((tmp_path / "out" / "policy" / "policy.json").read_text())["recordings"]
+    assert [recording["folder"] for recording in learned] == ["../recording", "../recording_2"]
+    assert learned[0]["digest"] != learned[1]["digest"]
     assert any(name.endswith(".png") for name in made)
 
 
@@ -48,3 +51,18 @@ def test_a_folder_that_the_demo_did_not_make_is_left_alone(tmp_path: Path) -> No
     assert done.returncode == 1
     assert done.stderr.startswith("error: ")
     assert (tmp_path / "mine.txt").read_text() == "mine"
+
+
+def test_a_folder_in_which_a_demo_is_at_work_is_left_alone(tmp_path: Path) -> None:
+    with new_folder(tmp_path / "out"):
+        (tmp_path / "out" / "agent.json").write_text("its laps")
+        done = subprocess.run(
+            [sys.executable, "-m", "demo", "--out", tmp_path / "out"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 1
+        assert "held by another demo" in done.stderr
+        assert (tmp_path / "out" / "agent.json").read_text() == "its laps"
