@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m demo",
         description="The whole loop on a real game: record a scripted driver, train, play, and compare. "
-        "It works on a virtual display of its own and takes nobody's keyboard, unless --show is given.",
+        "It works on virtual displays of its own and takes nobody's keyboard, unless --show is given.",
     )
     parser.add_argument("--show", action="store_true", help="use the real screen: it will press keys there")
     parser.add_argument("--quick", action="store_true", help="everything in miniature, to see that it works")
