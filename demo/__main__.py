@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def command() -> int:
         # `kill` ends the demo as Ctrl-C does: with all its programs.
-        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         scale = QUICK if options.quick else FULL
         out = options.out.resolve()
         with new_folder(out), display(show=options.show) as is_virtual:

@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, without_display
+from conftest import PATIENCE_S, ROOT, wait_for, without_display
 
+from agent.recording.reader import Recording
 from demo.__main__ import new_folder
 
 
@@ -66,3 +67,26 @@ def test_a_folder_in_which_a_demo_is_at_work_is_left_alone(tmp_path: Path) -> No
         assert done.returncode == 1
         assert "held by another demo" in done.stderr
         assert (tmp_path / "out" / "agent.json").read_text() == "its laps"
+
+
+@pytest.mark.display
+@pytest.mark.slow(15)
+@pytest.mark.skipif(sys.platform == "win32", reason="no signals there")
+def test_kill_ends_a_demo_in_the_background_and_keeps_what_it_recorded(tmp_path: Path) -> None:
+    background = "trap '' INT; exec \"$@\""  # as a script's `make demo &` has it
+    command = ["sh", "-c", background, "sh", sys.executable, "-m", "demo", "--quick", "--out", str(tmp_path / "out")]
+    recordings = [tmp_path / "out" / name for name in ("recording", "recording_2")]
+
+    def both_begun() -> bool:
+        frames = [recording / "frames.npy" for recording in recordings]
+        return all(file.exists() and file.stat().st_size > 160 * 120 for file in frames)
+
+    with (tmp_path / "said").open("w") as said:
+        demo = subprocess.Popen(command, cwd=ROOT, env=without_display(), stdout=said, stderr=said)
+        try:
+            wait_for(both_begun, "two recordings")
+            demo.terminate()
+            assert demo.wait(PATIENCE_S) == 130
+        finally:
+            demo.kill()
+    assert all(len(Recording.open(recording).frames) > 0 for recording in recordings)
