@@ -52,7 +52,7 @@ QUICK = Scale(30.0, ("--epochs", "2"), agent_laps=1, max_frames=90)
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m demo",
-        description="The whole loop on a real game: record a scripted driver, train, play, and compare. "
+        description="The whole loop on a real game: record scripted drivers, train, play, and compare. "
         "It works on virtual displays of its own and takes nobody's keyboard, unless --show is given.",
     )
     parser.add_argument("--show", action="store_true", help="use the real screen: it will press keys there")
