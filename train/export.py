@@ -90,8 +90,7 @@ def to_litert(network: Network, *, weights: str) -> bytes:
     Inputs: frame (1, H, W, C) uint8 and, for windows of N > 1 frames, earlier (1, N-1, D) float32.
     Outputs, in this order: features (1, D), probabilities (1, A), float32.
     """
-    module = _Step(network)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([module.concrete_function()], module)
+    converter = _one_decision(network)
     if weights != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]  # dynamic range: int8 weights, float activations
     if weights == "float16":
@@ -118,9 +117,8 @@ def attention_to_litert(network: Network) -> bytes | None:
 
     layer.call = call
     try:
-        module = _Step(network, lambda features, probabilities: seen[-1][-1:])  # the frames in order, the live one last
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([module.concrete_function()], module)
-        content: bytes = converter.convert()
+        # The frames in order, the live one last.
+        content: bytes = _one_decision(network, lambda features, probabilities: seen[-1][-1:]).convert()
     finally:
         layer.call = as_it_was
     return content
@@ -134,28 +132,26 @@ def _layer_named(name: str, model: Any) -> Any | None:
     return None
 
 
-class _Step(tf.Module):  # type: ignore[misc]  # TensorFlow comes without types
-    """One decision, of which `told` is made from features and probabilities.
+class _Weights(tf.Module):  # type: ignore[misc]  # TensorFlow comes without types
+    """The weights as TensorFlow's own variables, and nothing else: only those that a module tracks are converted to
+    constants, and the layers, if it tracked them too, would be walked through one by one, several times."""
 
-    Holds the weights as TensorFlow's own variables: only those that it tracks are converted to constants.
-    """
-
-    def __init__(self, network: Network, told: Callable[[Any, Any], Any] = lambda *both: both) -> None:
+    def __init__(self, network: Network) -> None:
         super().__init__()
-        self._network = network
-        self._told = told
         self.weights = [variable.value for variable in network.model.variables]
 
-    def concrete_function(self) -> Any:
-        network = self._network
 
-        def decide(frame: Any, earlier: Any = None) -> Any:
-            return self._told(*step(network, frame, earlier))
+def _one_decision(network: Network, told: Callable[[Any, Any], Any] = lambda *both: both) -> Any:
+    """The converter of one decision, of which `told` is made from features and probabilities."""
 
-        frame = tf.TensorSpec((1, *network.encoder.input_shape[1:]), tf.uint8, "frame")
-        earlier = tf.TensorSpec((1, network.frames_per_window - 1, network.feature_size), tf.float32, "earlier")
-        inputs = [frame, earlier] if network.frames_per_window > 1 else [frame]
-        return tf.function(decide).get_concrete_function(*inputs)
+    def decide(frame: Any, earlier: Any = None) -> Any:
+        return told(*step(network, frame, earlier))
+
+    frame = tf.TensorSpec((1, *network.encoder.input_shape[1:]), tf.uint8, "frame")
+    earlier = tf.TensorSpec((1, network.frames_per_window - 1, network.feature_size), tf.float32, "earlier")
+    inputs = [frame, earlier] if network.frames_per_window > 1 else [frame]
+    traced = tf.function(decide).get_concrete_function(*inputs)
+    return tf.lite.TFLiteConverter.from_concrete_functions([traced], _Weights(network))
 
 
 def compare(policy: Policy, weights: str, dataset: Dataset, judgement: Judgement) -> Agreement:

@@ -20,7 +20,9 @@ from agent.policy.step import Policy, decide
 from agent.recording.window_marks import WindowMarks
 from collect.recordings.overview.command import List
 from train.cli import main
-from train.prepared_dataset import drop
+from train.options import TrainOptions
+from train.prepared_dataset import cut_difference, drop, prepare_dataset
+from train.starting_policy import StartingPolicy
 
 pytestmark = [
     pytest.mark.training,
@@ -116,23 +118,27 @@ def test_what_a_cut_of_the_picture_is_stands_in_the_policy(recording: Path, tmp_
     frames = [frame // 4 for frame in frames]
     for night in (slice(50, 90), slice(150, 190), slice(250, 290)):
         frames[night] = [255 - frame for frame in frames[night]]
-    cut = write_recording(tmp_path / "cut", frames, keys, described=meta(size=(32, 24)))
     moved = max(mean_difference(one, other) for one, other in pairwise(frames[:50]))
-    told = ["--epochs", "1", *QUICK]
-    first, second = tmp_path / "first", tmp_path / "second"
-    assert main([str(cut), "--out", str(first), *told]) == 0
-    found = Policy.load(first, threads=1).meta.cut_difference
-    assert moved < found < mean_difference(frames[49], frames[50])
     paused_ns = (
         np.arange(600) + 20 * np.searchsorted([50, 90, 150, 190, 250, 290], np.arange(600), "right")
     ) * 50_000_000
-    apart = write_recording(tmp_path / "apart", frames, keys, described=meta(size=(32, 24)), times_ns=paused_ns)
-    assert main([str(apart), "--out", str(tmp_path / "third"), *told]) == 0
-    assert moved < Policy.load(tmp_path / "third", threads=1).meta.cut_difference < mean_difference(*frames[49:51])
-    assert main([str(recording), "--out", str(second), "--from", str(first), "--keep-share", "0", *told[:4]]) == 0
-    assert Policy.load(second, threads=1).meta.cut_difference == found  # nothing is cut here, but the game is the same
-    assert main([str(recording), "--out", str(tmp_path / "none"), *told]) == 0
-    assert Policy.load(tmp_path / "none", threads=1).meta.cut_difference == math.inf
+    cut, policy = tmp_path / "cut", tmp_path / "policy"
+    write_recording(cut, frames, keys, described=meta(size=SIZE))
+    write_recording(tmp_path / "apart", frames, keys, described=meta(size=SIZE), times_ns=paused_ns)
+
+    def found_in(learned: Path) -> float:
+        return cut_difference(prepare_dataset(TrainOptions((learned,), tmp_path / "out", apart_ms=0), tmp_path))
+
+    found = found_in(cut)
+    for difference in (found, found_in(tmp_path / "apart")):
+        assert moved < difference < mean_difference(frames[49], frames[50])
+    assert found_in(recording) == math.inf
+    assert main([str(cut), "--out", str(policy), "--epochs", "1", *QUICK]) == 0
+    told = Policy.load(policy, threads=1).meta.cut_difference
+    assert told == pytest.approx(found, abs=1e-3)
+    again = TrainOptions((recording,), tmp_path / "out", start=policy, keep_share=0)
+    prepared = prepare_dataset(again, tmp_path, start=StartingPolicy.read(policy))
+    assert cut_difference(prepared) == told  # nothing is cut here, but the game is the same
 
 
 def test_cuts_are_few_and_stand_out() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, MadeOnce
 from recordings import meta, write_recording
 from training import SIZE, bar_frames, bar_recording
 
@@ -48,14 +48,16 @@ def inverted(folder: Path, t: int = 300, seed: int = 7) -> Path:
 
 
 @pytest.fixture(scope="session")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def place(made_once: MadeOnce) -> Path:
     """`first` is a policy of the recordings in `runs`; `new` is a recording that it does not know."""
-    place = tmp_path_factory.mktemp("place")
+    return made_once("place", learn_first)
+
+
+def learn_first(place: Path) -> None:
     bar_recording(place / "runs" / "one", 500)
     bar_recording(place / "runs" / "two", 500, seed=2)
     inverted(place / "new")
     assert main([str(place / "runs"), "--out", str(place / "first"), "--epochs", "2", "--seed", "3", *QUICK]) == 0
-    return place
 
 
 def settings(policy: Path) -> dict[str, Any]:
