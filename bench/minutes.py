@@ -80,6 +80,7 @@ def flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--against", type=Path, required=True, metavar="FOLDER", help="the other checkout")
     parser.add_argument("--games", nargs="+", choices=list(GAMES), default=list(GAMES), help="without it, all")
     parser.add_argument("--seeds", type=int, default=3, metavar="N")
+    parser.add_argument("--first-seed", type=int, default=0, metavar="S", help="the first of them (0)")
     parser.add_argument(
         "--minutes", type=float, default=10.0, metavar="M", help="of the other checkout's training (10)"
     )
@@ -106,12 +107,12 @@ def run(options: argparse.Namespace) -> int:
                 recorder += ["--seconds", str(seconds), "--disturb", f"{GAMES[game].wrong_keys:g}"]
                 subprocess.run(recorder, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
             before, now = [], []
-            for seed in range(seeds):
+            for seed in range(options.first_seed, options.first_seed + seeds):
                 before.append(trained(options.against.resolve(), recording.resolve(), seed, minutes))
                 now.append(trained(ROOT, recording.resolve(), seed, minutes / 2))
                 print(json.dumps(row(game, before, now, minutes)), flush=True)
             rows.append(row(game, before, now, minutes))
-    conditions = f"{seconds / 60:g} minutes of play with the wrong keys of each game, {seeds} seeds, in turn"
+    conditions = f"{seconds / 60:g} minutes of play with the wrong keys of each game, {seeds} seeds from {options.first_seed} on, in turn"
     show_all([Bench("minutes to the same loss", conditions, rows)], options.json)
     return 0
 
