@@ -97,7 +97,8 @@ def run(options: argparse.Namespace) -> int:
     """Raises `TwoframeError`."""
     if not (options.against / "train" / "__main__.py").is_file():
         raise TwoframeError(f"--against: found no train in {options.against}, expected another checkout")
-    minutes, seconds, seeds = (0.5, 60.0, 1) if options.quick else (options.minutes, 600.0, options.seeds)
+    minutes, seconds, count = (0.5, 60.0, 1) if options.quick else (options.minutes, 600.0, options.seeds)
+    seeds = range(options.first_seed, options.first_seed + count)
     rows = []
     with tempfile.TemporaryDirectory() as room:
         for game in options.games:
@@ -107,12 +108,12 @@ def run(options: argparse.Namespace) -> int:
                 recorder += ["--seconds", str(seconds), "--disturb", f"{GAMES[game].wrong_keys:g}"]
                 subprocess.run(recorder, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
             before, now = [], []
-            for seed in range(options.first_seed, options.first_seed + seeds):
+            for seed in seeds:
                 before.append(trained(options.against.resolve(), recording.resolve(), seed, minutes))
                 now.append(trained(ROOT, recording.resolve(), seed, minutes / 2))
                 print(json.dumps(row(game, before, now, minutes)), flush=True)
             rows.append(row(game, before, now, minutes))
-    conditions = f"{seconds / 60:g} minutes of play with the wrong keys of each game, {seeds} seeds from {options.first_seed} on, in turn"
+    conditions = f"{seconds / 60:g} minutes of play with wrong keys, seeds {', '.join(map(str, seeds))}, in turn"
     show_all([Bench("minutes to the same loss", conditions, rows)], options.json)
     return 0
 

@@ -166,20 +166,20 @@ def recorded(stages: Stages, out: Path, play_s: float, *, has_own_keyboard: bool
 
     with ExitStack() as running:
         game = running.enter_context(stages.game(out / "record.json", "--first-seed", RECORD_SEEDS[0], *driving))
-        second = None
+        beside = []
         if has_own_keyboard:
             from games.window.display import titles  # for X11 only
 
             display = running.enter_context(another_display())
             laps = (out / "record_2.json", "--first-seed", RECORD_SEEDS[1])
-            beside = running.enter_context(stages.game(*laps, *driving, env=display.env))
-            beside.wait_for_window(lambda: titles(display))
-            collect = stages.program("collect_2", "collect", recordings[1], *flags, env=display.env)
-            second = running.enter_context(collect)
+            second = running.enter_context(stages.game(*laps, *driving, env=display.env))
+            second.wait_for_window(lambda: titles(display))
+            recorder = stages.program("collect_2", "collect", recordings[1], *flags, env=display.env)
+            beside.append(running.enter_context(recorder))
         game.wait_for_window()
-        run("collect", recordings[0], *flags)
-        if second:
-            second.wait(ENDING_S)
+        run("collect", recordings[0], *flags, beside=beside)
+        for other in beside:
+            other.wait(ENDING_S)
     return recordings
 
 

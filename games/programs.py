@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -64,14 +64,18 @@ def end(*processes: subprocess.Popen[Any], number: signal.Signals = signal.SIGTE
             process.wait()
 
 
-def run(module: str, *arguments: object, until: Callable[[], bool] | None = None) -> None:
+def run(
+    module: str, *arguments: object, until: Callable[[], bool] | None = None, beside: Collection["Program"] = ()
+) -> None:
     """To its end, its output passing through. Once `until()` it has reason to end; later it is ended like Ctrl-C.
 
-    Raises `TwoframeError` if it fails.
+    Raises `TwoframeError` if it fails, and as soon as one of those `beside` it has.
     """
     process = start(module, *arguments)
     try:
         while process.poll() is None and not (until and until()):
+            for other in beside:
+                other.check()
             time.sleep(POLL_S)
         try:
             process.wait(ENDING_S)

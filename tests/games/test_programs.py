@@ -103,3 +103,19 @@ def test_only_a_job_can_be_stopped_from_the_terminal(write: Write) -> None:
             wait_for(lambda: "State:\tT" in status.read_text(), "the stop")
         finally:
             job.kill()
+
+
+def test_run_ends_what_it_runs_when_a_program_beside_it_has_failed(write: Write, tmp_path: Path) -> None:
+    write(
+        "import os, pathlib, sys, time\n"
+        "begun = pathlib.Path(sys.argv[1])\n"
+        "if sys.argv[2:]:\n    begun.write_text(str(os.getpid()))\n    time.sleep(3600)\n"
+        "while not begun.exists() or not begun.read_text():\n    time.sleep(0.01)\n"
+        "sys.exit('no such thing')"
+    )
+    begun = tmp_path / "begun"
+    with program("written", begun, log=tmp_path / "x.log") as beside:
+        with pytest.raises(TwoframeError, match=r"written: found that it ended \(no such thing\).*x\.log"):
+            run("written", begun, "waits", beside=[beside])
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(begun.read_text()), 0)
