@@ -1,8 +1,8 @@
 """The pictures of README and docs, made of the real thing: `python -m demo.pictures WORK [--docs docs]`.
 
-On a virtual display it records the scripted driver of CarRacing, trains, and lets the agent drive, for as long as the
-demo does; each command runs in a terminal, whose text is drawn below what was on the screen. What is in WORK from an
-earlier run is taken as it is. Linux only, eight minutes.
+On a virtual display it records the scripted driver of CarRacing for four minutes, trains, and lets the agent drive;
+each command runs in a terminal, whose text is drawn below what was on the screen. What is in WORK from an earlier run
+is taken as it is. Linux only, eight minutes.
 """
 
 import argparse
