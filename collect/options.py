@@ -46,7 +46,7 @@ class CollectOptions:
     keys: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=KEY", help_behavior_hint=KEYS_HINT)] = KEYS
     """The actions to learn, each with its key, its keys (jump=w+space) or none (rest=)."""
     disturb: Annotated[float, tyro.conf.arg(metavar="RATE")] = 0.0
-    """Press a wrong key RATE times a minute, to learn how you get back. 60 is good, and the most; 20 where each costs a
+    """Press a wrong key RATE times a minute, to learn how you get back. 60 is good, and the most; 10 where each costs a
     life."""
     duration_s: Annotated[float | None, tyro.conf.arg(metavar="S")] = None
     """End after S seconds of play, pauses not counted."""

@@ -271,3 +271,12 @@ def test_labels_are_learned_later_only_where_that_is_told_better_all_over() -> N
     hardly = alike - np.array([0, 0.004], np.float32)
     assert surely_best(hardly) == 0
     assert surely_best(better[:1].astype(np.float32)) == 0  # a single part shows nothing
+
+
+def test_who_is_told_better_40_ms_later_and_not_later_still_is_not_late() -> None:
+    alike = np.repeat([[0.28], [0.25], [0.31], [0.29]], 7, axis=0).astype(np.float32).repeat(4, axis=0)
+    not_late = [0, 0.05, -0.01, -0.03, -0.05, -0.08, -0.12]  # as one training of Breakout's player
+    late = [0, 0.05, 0.06, 0.03, 0.03, -0.03, -0.09]  # as the lander's player, 200 ms late
+    assert surely_best((alike[:, :1] - not_late).astype(np.float32)) == 0
+    assert surely_best((alike[:, :1] - late).astype(np.float32)) == 2
+    assert surely_best(alike[:, :1]) == 0  # told by --label-shift-ms, there is but one

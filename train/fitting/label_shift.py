@@ -3,9 +3,10 @@
 Somebody who reacts after 0.2 seconds shows, beside every picture, what an older one called for. Learned so, the
 network must tell what was there then, and plays as late. Which shift of the labels is right Kanervisto et al. 2020
 (arXiv:2004.00981) found by trying all, one training each. Here one training tries them together: till it knows
-something, its last layer answers for each shift, and the one that it has learned best is kept. It is asked of what it
-learned, not of the fifth it is judged by: there a single bend that it does not understand can count for more than
-how late somebody is (experiments/LOG.md). What it knows by heart by then it knows of all shifts alike.
+something, its last layer answers for each shift, and the one that it has learned best is kept, where those of 40 to
+120 ms together are told better than the first. It is asked of what it learned, not of the fifth it is judged by: there
+a single bend that it does not understand can count for more than how late somebody is (experiments/LOG.md). What it
+knows by heart by then it knows of all shifts alike.
 """
 
 import math
@@ -28,6 +29,7 @@ LEAST_GAIN = 0.02  # of the loss, to leave the first
 LEAST_ASKED, MOST_ASKED = 1400, 4000  # windows: fewer say little, more take time
 PARTS = 16  # of the windows, each by itself
 SURE = 3.0  # standard errors of the gain, lest keys come too early (experiments/LOG.md)
+TILL_LATE = LATER_MS.index(120)  # who reacts to the picture reacts later: all shifts till then are told better
 
 
 def best_shift(learner: "Learner", learned: Batches, windows: Ints, shifted: Sequence[ShiftedLabels]) -> int:
@@ -49,12 +51,14 @@ def best_shift(learner: "Learner", learned: Batches, windows: Ints, shifted: Seq
 
 
 def surely_best(losses: Floats) -> int:
-    """The shift that is told best, of the losses (P, S) of parts and shifts; the first unless another gains enough, and
-    in enough of the parts: windows that lie together are much alike, so that those of a part count as one."""
-    if len(losses) < 2:
+    """The shift that is told best, of the losses (P, S) of parts and shifts; the first unless those till `TILL_LATE`
+    together gain enough, and in enough of the parts: windows that lie together are much alike, so that those of a part
+    count as one. Where one alone gains, the player is not late, and keys that come earlier than its own spoil the game.
+    """
+    if min(losses.shape) < 2:  # one part shows nothing, and one shift is none to choose from
         return 0
     gains = losses[:, :1] - losses
-    errors = gains.std(axis=0, ddof=1) / np.sqrt(len(gains))
-    gain = gains.mean(axis=0)
-    is_sure = gain > np.maximum(LEAST_GAIN * losses[:, 0].mean(), SURE * errors)
-    return int(np.where(is_sure, gain, 0.0).argmax())
+    of_late = gains[:, 1 : TILL_LATE + 1].mean(axis=1)
+    error = of_late.std(ddof=1) / np.sqrt(len(of_late))
+    is_late = of_late.mean() > max(LEAST_GAIN * losses[:, 0].mean(), SURE * error)
+    return int(gains.mean(axis=0).argmax()) if is_late else 0
