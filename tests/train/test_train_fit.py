@@ -274,9 +274,13 @@ def test_labels_are_learned_later_only_where_that_is_told_better_all_over() -> N
 
 
 def test_who_is_told_better_40_ms_later_and_not_later_still_is_not_late() -> None:
-    alike = np.repeat([[0.28], [0.25], [0.31], [0.29]], 7, axis=0).astype(np.float32).repeat(4, axis=0)
+    alike = np.repeat([[0.28], [0.25], [0.31], [0.29]], 4, axis=0).astype(np.float32)
     not_late = [0, 0.05, -0.01, -0.03, -0.05, -0.08, -0.12]  # as one training of Breakout's player
     late = [0, 0.05, 0.06, 0.03, 0.03, -0.03, -0.09]  # as the lander's player, 200 ms late
-    assert surely_best((alike[:, :1] - not_late).astype(np.float32)) == 0
-    assert surely_best((alike[:, :1] - late).astype(np.float32)) == 2
-    assert surely_best(alike[:, :1]) == 0  # told by --label-shift-ms, there is but one
+    assert surely_best((alike - not_late).astype(np.float32)) == 0
+    assert surely_best((alike - late).astype(np.float32)) == 2
+    one_bend = alike - np.array(late)
+    one_bend[0] = [3.0] * 6 + [0.1]  # the last is told best on the average, by a single part
+    assert one_bend.mean(axis=0).argmin() == 6
+    assert surely_best(one_bend.astype(np.float32)) == 2
+    assert surely_best(alike) == 0  # told by --label-shift-ms, there is but one

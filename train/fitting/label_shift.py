@@ -29,7 +29,7 @@ LEAST_GAIN = 0.02  # of the loss, to leave the first
 LEAST_ASKED, MOST_ASKED = 1400, 4000  # windows: fewer say little, more take time
 PARTS = 16  # of the windows, each by itself
 SURE = 3.0  # standard errors of the gain, lest keys come too early (experiments/LOG.md)
-TILL_LATE = LATER_MS.index(120)  # who reacts to the picture reacts later: all shifts till then are told better
+TILL_LATE = LATER_MS.index(120)  # who reacts to a picture reacts later: the shifts till then are told better
 
 
 def best_shift(learner: "Learner", learned: Batches, windows: Ints, shifted: Sequence[ShiftedLabels]) -> int:
@@ -51,14 +51,20 @@ def best_shift(learner: "Learner", learned: Batches, windows: Ints, shifted: Seq
 
 
 def surely_best(losses: Floats) -> int:
-    """The shift that is told best, of the losses (P, S) of parts and shifts; the first unless those till `TILL_LATE`
-    together gain enough, and in enough of the parts: windows that lie together are much alike, so that those of a part
-    count as one. Where one alone gains, the player is not late, and keys that come earlier than its own spoil the game.
-    """
+    """The shift that is surely told best, of the losses (P, S) of parts and shifts; the first unless those till
+    `TILL_LATE` together are surely told better too. Where one alone is, the player is not late, and keys that come
+    earlier than its own spoil the game."""
     if min(losses.shape) < 2:  # one part shows nothing, and one shift is none to choose from
         return 0
     gains = losses[:, :1] - losses
-    of_late = gains[:, 1 : TILL_LATE + 1].mean(axis=1)
-    error = of_late.std(ddof=1) / np.sqrt(len(of_late))
-    is_late = of_late.mean() > max(LEAST_GAIN * losses[:, 0].mean(), SURE * error)
-    return int(gains.mean(axis=0).argmax()) if is_late else 0
+    least = LEAST_GAIN * losses[:, 0].mean()
+    if not is_sure(gains[:, 1 : TILL_LATE + 1].mean(axis=1), least):
+        return 0
+    return int(np.where(is_sure(gains, least), gains.mean(axis=0), 0.0).argmax())
+
+
+def is_sure(gains: Floats, least: float) -> Bools:
+    """Whether the gains (P, ...) of the parts are more than `least`, and in enough of the parts: windows that lie
+    together are much alike, so that those of a part count as one."""
+    errors = gains.std(axis=0, ddof=1) / np.sqrt(len(gains))
+    return np.asarray(gains.mean(axis=0) > np.maximum(least, SURE * errors))
