@@ -26,8 +26,8 @@ PADDLE_Y = 189.0
 MIDDLE, NEAR_MIDDLE = 80.0, 8.0  # where it waits for a ball
 
 # Chosen by search with two pixels of noise on what is told and with late keys; the first by half a pixel, since a fast
-# ball's pace is known; how near is near enough by what agents make of it: they stop a few pixels shorter than they are
-# shown (experiments/LOG.md).
+# ball's pace is known; NEAR by what agents make of it: they stop a few pixels shorter than they are shown
+# (experiments/LOG.md).
 AHEAD_FRAMES = 24.0  # at most, of a ball that comes down
 RISING_AHEAD_FRAMES = 11.5
 PADDLE_AHEAD_FRAMES = 1.1
